@@ -1,0 +1,116 @@
+"""Deltas of foreign packs: applying them, with a bounded cache of their bases.
+
+We never write deltas ourselves; git does when it repacks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from .damage import DamagedDataError
+
+if TYPE_CHECKING:
+    from vost._model.objects import ObjectType
+
+MAX_CHAIN = 4096
+"""Longest delta chain that is followed; git itself never makes one of that length."""
+
+MAX_RESULT = 1 << 31
+"""Most bytes that a delta may expand to: it has to be resolved in memory."""
+
+_MAX_COPY = 0xFFFFFF
+
+
+def result_size(delta: bytes) -> tuple[int, int]:
+    """Return the sizes that a delta declares: of its base and of its result, in bytes.
+
+    Args:
+        delta: The delta, or at least its first 20 bytes.
+
+    Raises:
+        DamagedDataError: If the sizes are malformed.
+    """
+    base, at = _size_at(delta, 0)
+    result, _ = _size_at(delta, at)
+    return base, result
+
+
+def _size_at(delta: bytes, at: int) -> tuple[int, int]:
+    size = shift = 0
+    while True:
+        if at >= len(delta) or shift > 63:
+            raise DamagedDataError("delta breaks off")
+        byte = delta[at]
+        at += 1
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return size, at
+
+
+def apply(base: bytes, delta: bytes) -> bytes:
+    """Return what ``delta`` makes of ``base``.
+
+    Raises:
+        DamagedDataError: If the delta is malformed, does not fit or is unreasonably large.
+    """
+    # Imported late: dulwich takes 100 ms, and repositories that only we wrote have no deltas.
+    from dulwich.errors import ApplyDeltaError
+    from dulwich.pack import apply_delta
+
+    base_size, size = result_size(delta)
+    if base_size != len(base):
+        raise DamagedDataError(f"delta is for {base_size} bytes, its base has {len(base)}")
+    if size > min(MAX_RESULT, len(delta) * _MAX_COPY):
+        raise DamagedDataError(f"delta claims to expand to {size} bytes")
+    try:
+        result = b"".join(apply_delta(base, delta))
+    except (ApplyDeltaError, ValueError, IndexError, OverflowError) as error:
+        raise DamagedDataError(f"bad delta ({error})") from error
+    if len(result) != size:
+        raise DamagedDataError("delta does not expand to the size that it declares")
+    return result
+
+
+class DeltaBaseCache:
+    """The most recently used delta bases, by pack and offset, up to a number of bytes.
+
+    Args:
+        limit: Most bytes that are kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._bases: OrderedDict[tuple[int, int], tuple[ObjectType, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int]) -> tuple[ObjectType, bytes] | None:
+        """Return a base, or ``None``. The key is the pack's serial number and the offset."""
+        with self._lock:
+            found = self._bases.get(key)
+            if found is not None:
+                self._bases.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[int, int], base: tuple[ObjectType, bytes]) -> None:
+        """Keep a base, at the expense of the least recently used ones."""
+        size = len(base[1])
+        if size > self._limit // 4:
+            return
+        with self._lock:
+            if key in self._bases:
+                return
+            self._bases[key] = base
+            self._size += size
+            while self._size > self._limit:
+                _, (_, dropped) = self._bases.popitem(last=False)
+                self._size -= len(dropped)
+
+    def clear(self) -> None:
+        """Forget everything; the lock is new too, so that a forked child may call this."""
+        self._lock = threading.Lock()
+        self._bases = OrderedDict()
+        self._size = 0

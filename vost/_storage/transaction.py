@@ -1,0 +1,223 @@
+"""One change of refs on disk, all or none, by Git's own protocol.
+
+First everything that can fail: a lock on each ref, its old value checked under that lock, the
+new value written durably, the reflog line. Then the renames. Deletions come last: the reflog,
+then ``packed-refs``, then the file, so that a crash in between leaves the ref as it was. Its
+lock and that of ``packed-refs`` are held all along, for ``git pack-refs`` could otherwise
+bring a deleted ref back.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vost._model.errors import GitError
+from vost._model.objects import Oid, oid_to_hex
+
+from . import reflog
+from .lockfiles import Claim, LockFiles, refuse_locked, sync_directory
+from .looserefs import lock_below, read_loose, walk_loose
+from .packedrefs import PACKED_REFS, PackedRefs
+from .protocols import RefMismatchError, RefUpdate
+from .refchecks import SYMBOLIC_DEPTH, check_ref_name, names_above, refuse_clash, too_deep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where refs are kept and how: what a transaction needs to know of a repository."""
+
+    git_dir: str
+    files: LockFiles
+    packed: PackedRefs
+    resolve: Callable[[str], Oid | None]
+
+
+@dataclass(slots=True)
+class _Step:
+    """One update with the lock on the file that it changes."""
+
+    update: RefUpdate
+    claim: Claim
+
+
+class Transaction:
+    """Carries out a list of updates once. Use it with the writers' lock held.
+
+    Args:
+        place: The repository.
+        identity: ``name <email>`` for the reflog.
+        time: Seconds since the epoch for the reflog.
+        durable: Whether directories and the reflog are synced too.
+    """
+
+    def __init__(self, place: Place, *, identity: str, time: int, durable: bool) -> None:
+        self._place = place
+        self._identity = identity
+        self._time = time
+        self._durable = durable
+        self._steps: list[_Step] = []
+        self._packed_claim: Claim | None = None
+        self._packed_content = ""
+        self._appended: list[reflog.Appended] = []
+
+    def run(self, updates: Sequence[RefUpdate]) -> None:
+        """Carry out all ``updates``, which are in the order of their names, or none."""
+        committing = False
+        try:
+            for update in updates:
+                self._prepare(update)
+            if any(step.update.new is None for step in self._steps):
+                self._prepare_packed()
+            self._append_logs()
+            committing = True
+            self._commit()
+        finally:
+            if not committing:
+                for appended in reversed(self._appended):
+                    reflog.take_back(appended)
+            self._clean()
+
+    def _prepare(self, update: RefUpdate) -> None:
+        if update.old == update.new:
+            self._verify(update, self._place.resolve(update.name))
+            return
+        step, actual = self._lock(update)
+        self._verify(update, actual)
+        if update.old is None:
+            self._make_room(step.claim)
+
+    def _lock(self, update: RefUpdate) -> tuple[_Step, Oid | None]:
+        """Lock the file that an update changes: for a symbolic ref, its target."""
+        place = self._place
+        content = b"" if update.new is None else oid_to_hex(update.new).encode() + b"\n"
+        name = update.name
+        for _ in range(SYMBOLIC_DEPTH + 1):
+            claim = self._claim(name, content)
+            step = _Step(update, claim)
+            self._steps.append(step)
+            value = read_loose(place.git_dir, name)
+            if not isinstance(value, str):
+                return step, value or place.packed.snapshot().get(name)
+            if update.new is None:  # a symbolic ref is deleted itself, as git branch -d does
+                return step, place.resolve(name)
+            place.files.release(claim)
+            self._steps.pop()
+            name = value
+        raise GitError(too_deep(update.name))
+
+    def _claim(self, name: str, content: bytes) -> Claim:
+        check_ref_name(name)
+        if any(step.claim.name == name for step in self._steps):
+            raise ValueError(f"{name} is updated twice in one transaction")
+        try:
+            return self._place.files.claim(name, content)
+        except NotADirectoryError:
+            for above in names_above(name):
+                if os.path.isfile(f"{self._place.git_dir}/{above}"):
+                    refuse_clash(name, above)
+            raise
+
+    @staticmethod
+    def _verify(update: RefUpdate, actual: Oid | None) -> None:
+        if actual != update.old:
+            raise RefMismatchError(update.name, update.old, actual)
+
+    def _make_room(self, claim: Claim) -> None:
+        """Make sure that a new ref and an existing one are not each other's directory.
+
+        Raises:
+            InvalidRefNameError: If they are; it names both.
+            Busy: If another program is making a ref below this one.
+            GitError: If something that is no ref is in the way.
+        """
+        packed = self._place.packed.snapshot()
+        for above in names_above(claim.name):
+            if packed.get(above) is not None:
+                refuse_clash(claim.name, above)
+        below = packed.below(claim.name)
+        if below is not None:
+            refuse_clash(claim.name, below)
+        if not os.path.lexists(claim.path) or reflog.remove_empty_directories(claim.path):
+            return
+        for below, _ in walk_loose(self._place.git_dir, claim.name + "/"):
+            refuse_clash(claim.name, below)
+        lock_path = lock_below(claim.path)
+        if lock_path is not None:
+            refuse_locked(lock_path)
+        raise GitError(f"{claim.path} is in the way of a new ref, and no ref itself: remove it")
+
+    def _prepare_packed(self) -> None:
+        """Lock ``packed-refs`` and write what it will be without the deleted refs."""
+        files = self._place.files
+        self._packed_claim = files.claim(PACKED_REFS, b"")
+        self._place.packed.forget()
+        gone = [step.claim.name for step in self._steps if step.update.new is None]
+        content = self._place.packed.snapshot().without(gone)
+        if content is not None:
+            self._packed_content = files.write_temporary(content)
+
+    def _append_logs(self) -> None:
+        for step in self._steps:
+            update = step.update
+            if update.new is None or update.message is None or step.claim.name == "HEAD":
+                continue
+            name = f"logs/{step.claim.name}"
+            self._place.files.check_directories(name)
+            entry = reflog.make_entry(
+                update.old, update.new, self._identity, self._time, update.message
+            )
+            path = f"{self._place.git_dir}/{name}"
+            self._appended.append(reflog.append(path, entry, durable=self._durable))
+
+    def _commit(self) -> None:
+        files = self._place.files
+        deleted = []
+        for step in self._steps:
+            if step.update.new is None:
+                deleted.append(step.claim)
+            else:
+                files.commit(step.claim)
+        for claim in deleted:
+            reflog.remove(self._place.git_dir, claim.name)
+        if self._packed_content:
+            os.replace(self._packed_content, self._place.packed.path)
+            self._place.packed.forget()
+        for claim in deleted:
+            with suppress(FileNotFoundError):
+                os.unlink(claim.path)
+        if self._durable:
+            self._sync_directories()
+
+    def _sync_directories(self) -> None:
+        """Make new, changed and removed names durable."""
+        git_dir = self._place.git_dir
+        directories = {git_dir} if self._packed_content else set()
+        for step in self._steps:
+            directory = os.path.dirname(step.claim.path)
+            directories.add(directory)
+            while step.claim.made_directories and len(directory) > len(git_dir):
+                directory = os.path.dirname(directory)
+                directories.add(directory)
+        for directory in sorted(directories):
+            with suppress(FileNotFoundError):
+                sync_directory(directory)
+
+    def _clean(self) -> None:
+        """Remove all locks and temporary files that are left."""
+        files = self._place.files
+        for step in self._steps:
+            files.release(step.claim)
+            if step.update.new is None or step.claim.made_directories:
+                reflog.remove_empty_parents(self._place.git_dir, step.claim.name)
+        if self._packed_content:
+            with suppress(OSError):
+                os.unlink(self._packed_content)
+        if self._packed_claim is not None:
+            files.release(self._packed_claim)
+        files.finish()

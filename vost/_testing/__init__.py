@@ -1,0 +1,1 @@
+"""What `vost.testing` is made of: contract tests, fault injection, fixed clocks."""
