@@ -1,0 +1,1 @@
+"""Git's meaning on top of storage: snapshots, tree edits, commits, history, notes."""

@@ -1,0 +1,239 @@
+"""Branches, tags and HEAD: every read-modify-write happens under the writers' lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vost._engine.commits import serialize_commit
+from vost._model.errors import (
+    InvalidRefNameError,
+    MissingObjectError,
+    ObjectNotFoundError,
+    RefExistsError,
+    RefNotFoundError,
+)
+from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_from_hex, oid_to_hex
+from vost._storage.protocols import RefUpdate
+
+if TYPE_CHECKING:
+    from vost._engine.commits import Commit
+    from vost._engine.repository import Repository
+    from vost._model.types import ReflogEntry
+
+BRANCHES = "refs/heads/"
+TAGS = "refs/tags/"
+
+_SHORTEST_PREFIX = 4
+
+
+def branch_commit(repository: Repository, name: str) -> Commit:
+    """Return the commit at the tip of a branch.
+
+    Raises:
+        RefNotFoundError: If there is no such branch.
+        ValueError: If the ref names something that is no commit.
+    """
+    return _commit_at(repository, BRANCHES, name, "Branch")
+
+
+def tag_commit(repository: Repository, name: str) -> Commit:
+    """Return the commit that a tag leads to, through annotated tags.
+
+    Raises:
+        RefNotFoundError: If there is no such tag.
+        ValueError: If it leads to something that is no commit.
+    """
+    return _commit_at(repository, TAGS, name, "Tag")
+
+
+def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Commit:
+    oid = _get(repository, prefix + name)
+    if oid is None:
+        raise RefNotFoundError(name, f"{kind} not found: {name!r}")
+    try:
+        peeled = repository.peel(oid)
+    except ObjectNotFoundError:
+        raise MissingObjectError(
+            f"{kind} {name!r} names object {oid_to_hex(oid)}, which is missing from "
+            f"{repository.location}"
+        ) from None
+    if peeled is None:
+        raise ValueError(f"{kind} {name!r} does not point to a commit")
+    return repository.commit(peeled)
+
+
+def names(repository: Repository, prefix: str) -> list[str]:
+    """Return the short names of all refs below ``prefix``, sorted."""
+    return [name[len(prefix) :] for name in repository.refs.list(prefix)]
+
+
+def exists(repository: Repository, prefix: str, name: str) -> bool:
+    """Tell whether a ref of that short name exists."""
+    return _get(repository, prefix + name) is not None
+
+
+def set_branch(repository: Repository, name: str, commit: Commit) -> None:
+    """Create a branch, or point it at another commit, whatever it was at before.
+
+    Raises:
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    ref = BRANCHES + name
+    with repository.refs.locked():
+        old = repository.refs.get(ref)
+        if old == commit.oid:
+            return
+        verb = "Created from" if old is None else "set to"
+        message = f"branch: {verb} {commit.summary}"
+        _move(repository, RefUpdate(ref, old, commit.oid, message))
+
+
+def set_tag(repository: Repository, name: str, commit: Commit) -> None:
+    """Create a lightweight tag.
+
+    Raises:
+        RefExistsError: If the tag exists: tags never move.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    ref = TAGS + name
+    with repository.refs.locked():
+        if repository.refs.get(ref) is not None:
+            raise RefExistsError(name, f"Tag {name!r} already exists")
+        message = f"branch: Created from {commit.summary}"
+        _move(repository, RefUpdate(ref, None, commit.oid, message))
+
+
+def delete(repository: Repository, prefix: str, name: str) -> None:
+    """Delete a branch or tag.
+
+    Raises:
+        RefNotFoundError: If there is no such ref.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    ref = prefix + name
+    with repository.refs.locked():
+        old = _get(repository, ref)
+        if old is None:
+            kind = "Branch" if prefix == BRANCHES else "Tag"
+            raise RefNotFoundError(name, f"{kind} not found: {name!r}")
+        _move(repository, RefUpdate(ref, old, None))
+
+
+def current_name(repository: Repository) -> str | None:
+    """Return the branch that HEAD names; ``None`` if it names none that exists."""
+    target = repository.refs.get_symbolic("HEAD")
+    if target is None or not target.startswith(BRANCHES):
+        return None
+    return target[len(BRANCHES) :] if repository.refs.get(target) is not None else None
+
+
+def set_current(repository: Repository, name: str) -> None:
+    """Make HEAD name an existing branch.
+
+    Raises:
+        RefNotFoundError: If there is no such branch.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    with repository.refs.locked():
+        if not exists(repository, BRANCHES, name):
+            raise RefNotFoundError(name, f"Branch not found: {name!r}")
+        repository.refs.set_symbolic("HEAD", BRANCHES + name)
+
+
+def create_branch(repository: Repository, name: str) -> Commit:
+    """Create a branch that begins with an empty first commit.
+
+    Raises:
+        RefExistsError: If the branch exists.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    ref = BRANCHES + name
+    writer = repository.objects.writer()
+    writer.add(ObjectType.TREE, b"")
+    data = serialize_commit(
+        EMPTY_TREE_OID, (), repository.signature, repository.now(), f"Initialize {name}"
+    )
+    oid = writer.add(ObjectType.COMMIT, data)
+    writer.flush()
+    with repository.refs.locked():
+        if repository.refs.get(ref) is not None:
+            raise RefExistsError(name, f"Branch {name!r} already exists")
+        # Not logged, so that redo never leads to before the beginning.
+        _move(repository, RefUpdate(ref, None, oid))
+    writer.release()
+    return repository.commit(oid)
+
+
+def reflog(repository: Repository, name: str) -> list[ReflogEntry]:
+    """Return where a branch has been, oldest first.
+
+    Raises:
+        RefNotFoundError: If there is no such branch.
+        FileNotFoundError: If the branch has no log.
+    """
+    if not exists(repository, BRANCHES, name):
+        raise RefNotFoundError(name, f"Branch not found: {name!r}")
+    entries = repository.refs.reflog(BRANCHES + name)
+    if entries is None:
+        raise FileNotFoundError(f"Branch {name!r} has no reflog yet: it never moved")
+    return entries
+
+
+def resolve(repository: Repository, name: str) -> tuple[Commit, str | None, bool]:
+    """Find a commit by branch, tag, full id or unambiguous prefix of at least 4 characters.
+
+    Returns:
+        The commit, the name of its branch or tag (``None``: found by id), and whether it is a
+        branch.
+
+    Raises:
+        RefNotFoundError: If nothing fits, or the object is no commit.
+        ValueError: If the prefix is ambiguous.
+    """
+    if exists(repository, BRANCHES, name):
+        return branch_commit(repository, name), name, True
+    if exists(repository, TAGS, name):
+        return tag_commit(repository, name), name, False
+    oid = _by_hex(repository, name)
+    peeled = repository.peel(oid)
+    if peeled is None:
+        raise RefNotFoundError(name, f"not a commit: {name!r}")
+    return repository.commit(peeled), None, False
+
+
+def _by_hex(repository: Repository, text: str) -> Oid:
+    if len(text) < _SHORTEST_PREFIX or not set(text) <= set("0123456789abcdef") or len(text) > 40:
+        raise _unknown(text)
+    if len(text) == 40:
+        oid = oid_from_hex(text)
+        if not repository.objects.has_many([oid]):
+            raise _unknown(text)
+        return oid
+    found = sorted(set(repository.objects.iter_prefix(text)))
+    if not found:
+        raise _unknown(text)
+    if len(found) > 1:
+        # Like Git: what cannot be meant does not make the prefix ambiguous.
+        commits = [oid for oid in found if repository.peel(oid) is not None]
+        if len(commits) > 1:
+            examples = ", ".join(oid_to_hex(oid)[:12] for oid in commits[:4])
+            raise ValueError(f"ambiguous commit prefix {text!r}: {examples} begin with it")
+        found = commits or found
+    return found[0]
+
+
+def _unknown(name: str) -> RefNotFoundError:
+    return RefNotFoundError(
+        name, f"ref not found: {name!r} (no branch, tag or commit of that name)"
+    )
+
+
+def _get(repository: Repository, ref: str) -> Oid | None:
+    try:
+        return repository.refs.get(ref)
+    except InvalidRefNameError:
+        return None  # reading never validates: what cannot exist is just not there
+
+
+def _move(repository: Repository, update: RefUpdate) -> None:
+    repository.refs.compare_and_set([update], identity=repository.ident, time=repository.now())

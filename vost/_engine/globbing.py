@@ -1,0 +1,37 @@
+"""Glob patterns over a snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vost._engine.lookup import canonical_mode, find
+from vost._model.glob import iter_glob, parse_pattern
+from vost._model.paths import decode_name
+from vost._model.types import MODE_TREE
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from vost._engine.repository import Reader
+    from vost._model.objects import Oid
+
+
+def iter_paths(reader: Reader, root: Oid, pattern: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the paths of a snapshot that match ``pattern``, each once, in tree order."""
+
+    def list_directory(path: str) -> list[tuple[str, bool]]:
+        entry = find(reader, root, path)
+        if entry is None:
+            return []
+        return [
+            (decode_name(name), child.mode == MODE_TREE)
+            for name, child in reader.tree(entry.oid).entries()
+            if canonical_mode(child.mode) is not None
+        ]
+
+    def look_up(path: str) -> bool | None:
+        entry = find(reader, root, path)
+        return None if entry is None else entry.mode == MODE_TREE
+
+    return iter_glob(parse_pattern(pattern), list_directory, look_up)

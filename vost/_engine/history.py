@@ -1,0 +1,171 @@
+"""Walking along first parents, and the reflog as undo and redo read it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from typing import TYPE_CHECKING
+
+from vost._engine.commits import Commit, serialize_commit
+from vost._engine.draft import move_ref, require_current
+from vost._engine.lookup import canonical_mode
+from vost._engine.trees import Entry
+from vost._model.errors import HistoryError, ObjectNotFoundError
+from vost._model.objects import ObjectType, Oid, oid_from_hex, oid_to_hex
+from vost._model.paths import encode_path
+from vost._model.types import MODE_TREE
+from vost._storage.protocols import RefUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vost._engine.repository import Repository
+    from vost._model.types import ReflogEntry
+
+_ZEROS = "0" * 40
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which commits a log shows; ``None`` lets everything through.
+
+    Attributes:
+        path: Only commits that changed what is at this path.
+        match: Only commits whose whole message matches this shell pattern.
+        before: Only commits of at most this time, in seconds since the epoch.
+        limit: At most so many commits.
+    """
+
+    path: str | None = None
+    match: str | None = None
+    before: float | None = None
+    limit: int | None = None
+
+
+def back(repository: Repository, commit: Commit, steps: int) -> Commit:
+    """Return the first-parent ancestor ``steps`` commits back.
+
+    Raises:
+        HistoryError: If there are not that many.
+    """
+    for done in range(steps):
+        if not commit.parents:
+            raise HistoryError(
+                f"Cannot go back {steps} commits: history too short ({done} before this one)"
+            )
+        commit = repository.commit(commit.parents[0])
+    return commit
+
+
+def log(
+    repository: Repository, commit: Commit, wanted: LogFilter, check: Callable[[], None]
+) -> Iterator[Commit]:
+    """Yield first-parent ancestors that pass the filter, newest first, ``commit`` included."""
+    names = None if wanted.path is None else encode_path(wanted.path).split(b"/")
+    matches = None if wanted.match is None else re.compile(translate(wanted.match)).match
+    old_enough = wanted.before is None
+    left = wanted.limit
+    current: Commit | None = commit
+    while current is not None and (left is None or left > 0):
+        check()
+        parent = repository.commit(current.parents[0]) if current.parents else None
+        if not old_enough and wanted.before is not None:
+            old_enough = current.time_seconds <= wanted.before
+        if (
+            old_enough
+            and (names is None or _changes_path(repository, current, parent, names))
+            and (matches is None or matches(current.message))
+        ):
+            left = None if left is None else left - 1
+            yield current
+        current = parent
+
+
+def _changes_path(
+    repository: Repository, commit: Commit, parent: Commit | None, names: list[bytes]
+) -> bool:
+    """Compare two commits along a path, reading no further than where they differ."""
+    ours: Entry | None = Entry(MODE_TREE, commit.tree)
+    theirs: Entry | None = None if parent is None else Entry(MODE_TREE, parent.tree)
+    for name in names:
+        if ours == theirs:
+            return False
+        ours = _child(repository, ours, name)
+        theirs = _child(repository, theirs, name)
+    return ours != theirs
+
+
+def _child(repository: Repository, entry: Entry | None, name: bytes) -> Entry | None:
+    if entry is None or entry.mode != MODE_TREE:
+        return None
+    child = repository.tree(entry.oid).find(name)
+    return None if child is None or canonical_mode(child.mode) is None else child
+
+
+def undo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit:
+    """Move a branch back along first parents and return where it is now.
+
+    Raises:
+        HistoryError: If history is too short.
+        StaleSnapshotError: If the branch is not at ``commit``.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    target = commit
+    for done in range(steps):
+        if not target.parents:
+            raise HistoryError(
+                f"Cannot undo {steps} steps - only {done} commit(s) in history before this one"
+            )
+        target = repository.commit(target.parents[0])
+    move_ref(repository, RefUpdate(ref, commit.oid, target.oid, "undo: move back"))
+    return target
+
+
+def redo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit:
+    """Move a branch to where its reflog says that it was before, and return that commit.
+
+    Reflog lines are hints: what they name must still exist and be a commit.
+
+    Raises:
+        HistoryError: If the reflog does not reach that far.
+        StaleSnapshotError: If the branch is not at ``commit``.
+        Busy: If the writers' lock is taken; nothing was done.
+    """
+    require_current(repository, ref, commit)
+    entries = repository.refs.reflog(ref)
+    if not entries:
+        raise HistoryError(f"Cannot redo: {ref!r} has no reflog")
+    target_hex = _redo_target(entries, oid_to_hex(commit.oid), steps)
+    try:
+        target = repository.commit(oid_from_hex(target_hex))
+    except ObjectNotFoundError:
+        raise HistoryError(
+            f"Cannot redo: commit {target_hex} of the reflog is not in the repository any more"
+        ) from None
+    move_ref(repository, RefUpdate(ref, commit.oid, target.oid, "redo: move forward"))
+    return target
+
+
+def _redo_target(entries: list[ReflogEntry], current: str, steps: int) -> str:
+    latest = len(entries) - 1
+    while latest >= 0 and entries[latest].new_sha != current:
+        latest -= 1
+    if latest < 0:
+        raise HistoryError(f"Cannot redo: the reflog does not mention commit {current}")
+    if steps > latest + 1:
+        raise HistoryError(f"Cannot redo {steps} steps - only {latest + 1} step(s) available")
+    target = entries[latest - steps + 1].old_sha
+    if target == _ZEROS:
+        raise HistoryError(f"Cannot redo {steps} steps: that is before the branch creation")
+    return target
+
+
+def squash(repository: Repository, tree: Oid, parents: tuple[Oid, ...], message: str) -> Commit:
+    """Store a commit of its own for ``tree``; no ref moves."""
+    writer = repository.objects.writer()
+    data = serialize_commit(tree, parents, repository.signature, repository.now(), message)
+    oid = writer.add(ObjectType.COMMIT, data)
+    writer.flush()
+    writer.release()
+    return repository.commit(oid)

@@ -1,0 +1,333 @@
+"""Finding things in a snapshot by path.
+
+Every function takes a ``Reader`` and the id of a root tree, and touches only the trees on the
+path. Submodules (gitlinks) and entries of unknown kind read as absent: vost has no content for
+them; commits preserve them.
+"""
+
+from __future__ import annotations
+
+import stat as stat_module
+from typing import TYPE_CHECKING, NoReturn
+
+from vost._engine.trees import Entry
+from vost._model.errors import (
+    CorruptObjectError,
+    MissingObjectError,
+    ObjectNotFoundError,
+    PathIsDirectoryError,
+    PathNotDirectoryError,
+    PathNotFoundError,
+)
+from vost._model.objects import ObjectType, Oid, oid_to_hex
+from vost._model.paths import decode_name, encode_path
+from vost._model.types import (
+    MODE_BLOB,
+    MODE_EXECUTABLE,
+    MODE_LINK,
+    MODE_TREE,
+    FileType,
+    StatResult,
+    WalkEntry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vost._engine.repository import Reader, Repository
+    from vost._storage.protocols import ObjectStream
+
+_PLAIN_MODES = frozenset((MODE_BLOB, MODE_EXECUTABLE, MODE_LINK, MODE_TREE))
+
+
+def canonical_mode(mode: int) -> int | None:
+    """Return the mode that a foreign entry counts as; ``None`` for what vost cannot show.
+
+    Old Git versions stored modes such as ``0o100664``: they are plain or executable files.
+    """
+    if mode in _PLAIN_MODES:
+        return mode
+    if stat_module.S_ISREG(mode):
+        return MODE_EXECUTABLE if mode & 0o100 else MODE_BLOB
+    if stat_module.S_ISDIR(mode):
+        return MODE_TREE
+    return None
+
+
+def find(reader: Reader, root: Oid, path: str) -> Entry | None:
+    """Return the entry at ``path`` (``""``: the root), or ``None`` if nothing is there.
+
+    What lies below a file, and what vost has no content for, is not there.
+    """
+    if not path:
+        return Entry(MODE_TREE, root)
+    oid = root
+    *parents, name = encode_path(path).split(b"/")
+    for parent in parents:
+        entry = reader.tree(oid).find(parent)
+        if entry is None or entry.mode != MODE_TREE:
+            return None
+        oid = entry.oid
+    entry = reader.tree(oid).find(name)
+    if entry is None or entry.mode in _PLAIN_MODES:
+        return entry
+    mode = canonical_mode(entry.mode)
+    return None if mode is None else Entry(mode, entry.oid)
+
+
+def require(reader: Reader, root: Oid, path: str) -> Entry:
+    """Return the entry at ``path``.
+
+    Raises:
+        PathNotFoundError: If nothing is there, or a parent of it is a file.
+    """
+    entry = find(reader, root, path)
+    if entry is None:
+        raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")
+    return entry
+
+
+def require_file(reader: Reader, root: Oid, path: str) -> Entry:
+    """Return the entry of the file or link at ``path``.
+
+    Raises:
+        PathNotFoundError: If nothing is there.
+        PathNotDirectoryError: If a parent of the path is a file.
+        PathIsDirectoryError: If it is a directory.
+    """
+    entry = find(reader, root, path)
+    if entry is None:
+        _raise_absent(reader, root, path)
+    if entry.mode == MODE_TREE:
+        raise PathIsDirectoryError(f"Is a directory: {path!r} (a file was expected)")
+    return entry
+
+
+def require_directory(reader: Reader, root: Oid, path: str) -> Entry:
+    """Return the entry of the directory at ``path``.
+
+    Raises:
+        PathNotFoundError: If nothing is there.
+        PathNotDirectoryError: If it is a file, or a parent of it is.
+    """
+    entry = find(reader, root, path)
+    if entry is None:
+        _raise_absent(reader, root, path)
+    if entry.mode != MODE_TREE:
+        raise PathNotDirectoryError(f"Not a directory: {path!r} (a directory was expected)")
+    return entry
+
+
+def _raise_absent(reader: Reader, root: Oid, path: str) -> NoReturn:
+    parts = path.split("/")
+    for length in range(1, len(parts)):
+        parent = "/".join(parts[:length])
+        entry = find(reader, root, parent)
+        if entry is not None and entry.mode != MODE_TREE:
+            raise PathNotDirectoryError(f"Not a directory: {parent!r} (on the way to {path!r})")
+    raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")
+
+
+def exists(reader: Reader, root: Oid, path: str) -> bool:
+    """Tell whether a file, link or directory is at ``path``."""
+    return find(reader, root, path) is not None
+
+
+def is_dir(reader: Reader, root: Oid, path: str) -> bool:
+    """Tell whether a directory is at ``path``."""
+    entry = find(reader, root, path)
+    return entry is not None and entry.mode == MODE_TREE
+
+
+def file_type(reader: Reader, root: Oid, path: str) -> FileType:
+    """Return what is at ``path``."""
+    return FileType.from_filemode(require(reader, root, path).mode)
+
+
+def object_hash(reader: Reader, root: Oid, path: str) -> str:
+    """Return the id of the blob or tree at ``path``, in hexadecimal."""
+    return oid_to_hex(require(reader, root, path).oid)
+
+
+def size(reader: Reader, root: Oid, path: str) -> int:
+    """Return the size in bytes of the file at ``path``, or of a directory's tree object."""
+    entry = require(reader, root, path)
+    if entry.mode == MODE_TREE:
+        return len(reader.tree(entry.oid).data)
+    return _content_size(reader, entry, path)
+
+
+def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
+    """Return everything that is known of ``path``; directories have size 0."""
+    entry = require(reader, root, path)
+    if entry.mode == MODE_TREE:
+        subdirectories = sum(
+            child.mode == MODE_TREE for _, child in reader.tree(entry.oid).entries()
+        )
+        length, links = 0, 2 + subdirectories
+    else:
+        length, links = _content_size(reader, entry, path), 1
+    return StatResult(
+        mode=entry.mode,
+        file_type=FileType.from_filemode(entry.mode),
+        size=length,
+        hash=oid_to_hex(entry.oid),
+        nlink=links,
+        mtime=mtime,
+    )
+
+
+def listdir(reader: Reader, root: Oid, path: str) -> list[WalkEntry]:
+    """Return the entries of the directory at ``path``, in tree order."""
+    return list(_children(reader, require_directory(reader, root, path).oid))
+
+
+def ls(reader: Reader, root: Oid, path: str) -> list[str]:
+    """Return the names in the directory at ``path``, in tree order."""
+    tree = reader.tree(require_directory(reader, root, path).oid)
+    return [
+        decode_name(name)
+        for name, entry in tree.entries()
+        if entry.mode in _PLAIN_MODES or canonical_mode(entry.mode) is not None
+    ]
+
+
+def ls_recursive(reader: Reader, root: Oid, path: str) -> list[str]:
+    """Return the full paths of all files and links below the directory at ``path``."""
+    directory = require_directory(reader, root, path)
+    return [found for found, _ in walk_files(reader, directory.oid, path)]
+
+
+def walk(reader: Reader, root: Oid, path: str) -> Iterator[tuple[str, list[str], list[WalkEntry]]]:
+    """Yield ``(directory, names of subdirectories, files)``, top-down, in tree order.
+
+    Raises:
+        PathNotFoundError: On the first step, if nothing is at ``path``.
+        PathNotDirectoryError: On the first step, if ``path`` is a file.
+    """
+    pending = [(path, require_directory(reader, root, path).oid)]
+    while pending:
+        directory, oid = pending.pop()
+        names: list[str] = []
+        files: list[WalkEntry] = []
+        below: list[tuple[str, Oid]] = []
+        for name, entry in reader.tree(oid).entries():
+            mode = canonical_mode(entry.mode)
+            if mode is None:
+                continue
+            text = decode_name(name)
+            if mode == MODE_TREE:
+                names.append(text)
+                below.append((f"{directory}/{text}" if directory else text, entry.oid))
+            else:
+                files.append(WalkEntry(text, entry.oid.hex().encode(), mode))
+        yield directory, names, files
+        pending.extend(reversed(below))
+
+
+def walk_files(reader: Reader, oid: Oid, path: str) -> Iterator[tuple[str, Entry]]:
+    """Yield path and entry of every file and link below the tree ``oid``, depth first."""
+    pending = [(path, oid)]
+    while pending:
+        directory, tree_oid = pending.pop()
+        below: list[tuple[str, Oid]] = []
+        for name, entry in reader.tree(tree_oid).entries():
+            mode = canonical_mode(entry.mode)
+            if mode is None:
+                continue
+            text = decode_name(name)
+            full = f"{directory}/{text}" if directory else text
+            if mode == MODE_TREE:
+                below.append((full, entry.oid))
+            else:
+                yield full, Entry(mode, entry.oid)
+        pending.extend(reversed(below))
+
+
+def read(repository: Repository, root: Oid, path: str, offset: int, length: int | None) -> bytes:
+    """Return the content of the file at ``path``, or at most ``length`` bytes from ``offset``."""
+    entry = require_file(repository, root, path)
+    try:
+        if offset or length is not None:
+            return repository.objects.get_range(entry.oid, offset, length)
+        object_type, data = repository.objects.get(entry.oid)
+    except ObjectNotFoundError as error:
+        raise _missing(entry, path) from error
+    if object_type is not ObjectType.BLOB:
+        raise CorruptObjectError(
+            f"{path!r}: object {oid_to_hex(entry.oid)} is a {object_type.name.lower()}, not a blob"
+        )
+    return data
+
+
+def read_many(repository: Repository, root: Oid, paths: list[str]) -> list[bytes]:
+    """Return the contents of many files, in the order of ``paths``."""
+    return [read(repository, root, path, 0, None) for path in paths]
+
+
+def open_blob(repository: Repository, root: Oid, path: str) -> tuple[Oid, int]:
+    """Return id and size in bytes of the file at ``path``, for a reader of it."""
+    entry = require_file(repository, root, path)
+    return entry.oid, _content_size(repository, entry, path)
+
+
+def open_stream(repository: Repository, oid: Oid, offset: int) -> ObjectStream:
+    """Open a blob for reading from ``offset`` (bytes)."""
+    return repository.objects.open_stream(oid, offset)
+
+
+def readlink(repository: Repository, root: Oid, path: str) -> str:
+    """Return the target of the symbolic link at ``path``.
+
+    Raises:
+        PathNotFoundError: If nothing is there.
+        ValueError: If it is no symbolic link.
+    """
+    entry = require(repository, root, path)
+    if entry.mode != MODE_LINK:
+        raise ValueError(f"Not a symbolic link: {path!r}")
+    return decode_name(read(repository, root, path, 0, None))
+
+
+def read_by_hash(repository: Repository, oid: Oid, offset: int, length: int | None) -> bytes:
+    """Return the content of a blob, or a part of it, by id.
+
+    Raises:
+        ObjectNotFoundError: If there is no such object.
+        ValueError: If it is no blob.
+    """
+    object_type = repository.objects.header(oid).type
+    if object_type is not ObjectType.BLOB:
+        raise ValueError(f"Object {oid_to_hex(oid)} is a {object_type.name.lower()}, not a blob")
+    if offset or length is not None:
+        return repository.objects.get_range(oid, offset, length)
+    return repository.objects.get(oid)[1]
+
+
+def has_blob(repository: Repository, oid: Oid) -> bool:
+    """Tell whether a blob of that id exists."""
+    try:
+        return repository.objects.header(oid).type is ObjectType.BLOB
+    except ObjectNotFoundError:
+        return False
+
+
+def _children(reader: Reader, oid: Oid) -> Iterator[WalkEntry]:
+    for name, entry in reader.tree(oid).entries():
+        mode = canonical_mode(entry.mode)
+        if mode is not None:
+            yield WalkEntry(decode_name(name), entry.oid.hex().encode(), mode)
+
+
+def _content_size(reader: Reader, entry: Entry, path: str) -> int:
+    try:
+        return reader.blob_size(entry.oid)
+    except ObjectNotFoundError as error:
+        raise _missing(entry, path) from error
+
+
+def _missing(entry: Entry, path: str) -> MissingObjectError:
+    return MissingObjectError(
+        f"{path!r}: blob {oid_to_hex(entry.oid)} is missing from the repository "
+        "(git fsck lists what else is)"
+    )

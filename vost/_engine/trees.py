@@ -1,0 +1,245 @@
+"""Tree objects in the compact form in which they are cached, searched and edited.
+
+A tree stays the bytes that Git stores: ``mode SP name NUL oid`` entries, sorted. Beside them lie
+only the offsets of every sixteenth entry (its *marks*), so a look-up is a binary search and a
+directory of 100,000 entries costs no Python object per entry. A name is looked for between two
+marks and its entry boundary is verified from there: file names may contain bytes that look like
+the beginning of an entry.
+
+Source of the format and its order:
+https://git-scm.com/book/en/v2/Git-Internals-Git-Objects and ``fsck.c`` of Git.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from vost._model.errors import CorruptObjectError
+from vost._model.types import MODE_TREE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vost._model.objects import Oid
+
+_BLOCK = re.compile(rb"(?:[0-7]{1,7} [^\0]+\0[\s\S]{20}){1,16}")
+_ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0([\s\S]{20})")
+_MODES = {b"%o" % mode: mode for mode in (0o100644, 0o100755, 0o120000, 0o040000, 0o160000)}
+
+_FOUND_LIMIT = 1024
+# Edits that touch more than one entry in eight rebuild the tree instead of splicing it.
+_SPLICE_RATIO = 8
+_SMALLEST_ENTRY = len(b"40000 a\0") + 20
+# Splices put new entries between existing marks; after this many the marks are made anew.
+_STALE_MARKS = 256
+
+
+class Entry(NamedTuple):
+    """One entry of a tree: the mode as stored, and the id of what it names."""
+
+    mode: int
+    oid: Oid
+
+
+class Tree:
+    """One directory: immutable, safe to share between threads.
+
+    Args:
+        data: The content of the tree object.
+    """
+
+    __slots__ = ("_found", "_marks", "_spliced", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._marks: list[int] | None = None
+        self._spliced = 0
+        self._found: dict[bytes, Entry | None] = {}
+
+    def find(self, name: bytes) -> Entry | None:
+        """Return the entry called ``name``, or ``None``.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
+        try:
+            return self._found[name]
+        except KeyError:
+            pass
+        span = self._span(name)
+        entry = None if span is None else self._entry_at(*span)
+        if len(self._found) < _FOUND_LIMIT:
+            self._found[name] = entry
+        return entry
+
+    def entries(self) -> list[tuple[bytes, Entry]]:
+        """Return all entries with their names, in the order of the tree.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
+        self._well_formed_marks()
+        return [
+            (name, Entry(_MODES.get(mode) or int(mode, 8), oid))
+            for mode, name, oid in _ENTRY.findall(self.data)
+        ]
+
+    def edited(self, changes: Mapping[bytes, Entry | None]) -> Tree:
+        """Return the tree with these entries put in, replaced or (``None``) taken out."""
+        if len(changes) * _SPLICE_RATIO * _SMALLEST_ENTRY > len(self.data):
+            return self._rebuilt(changes)
+        return self._spliced_with(changes)
+
+    def cost(self) -> int:
+        """Return about how many bytes of memory the tree keeps."""
+        return len(self.data) + 200 + len(self.data) // 16
+
+    def _rebuilt(self, changes: Mapping[bytes, Entry | None]) -> Tree:
+        merged: dict[bytes, Entry | None] = dict(self.entries())
+        merged.update(changes)
+        kept = [(name, entry) for name, entry in merged.items() if entry is not None]
+        kept.sort(key=_sort_key)
+        return Tree(b"".join([_serialize(name, entry) for name, entry in kept]))
+
+    def _spliced_with(self, changes: Mapping[bytes, Entry | None]) -> Tree:
+        splices: list[tuple[int, int, bytes, bytes]] = []  # start, end, sort key, replacement
+        for name, entry in changes.items():
+            span = self._span(name)
+            if entry is None:
+                if span is not None:
+                    splices.append((*span, b"", b""))
+                continue
+            key = _sort_key((name, entry))
+            if span is not None and self._key_at(span[0]) == key:
+                splices.append((*span, key, _serialize(name, entry)))
+                continue
+            position = self._position(key)
+            splices.append((position, position, key, _serialize(name, entry)))
+            if span is not None:  # a file becomes a directory or the other way round
+                splices.append((*span, b"", b""))
+        splices.sort()
+        return self._joined(splices)
+
+    def _joined(self, splices: list[tuple[int, int, bytes, bytes]]) -> Tree:
+        data = self.data
+        pieces: list[bytes] = []
+        marks: list[int] = []
+        old_marks = self._well_formed_marks()
+        mark_index = done = shift = 0
+        for start, end, _, replacement in splices:
+            while mark_index < len(old_marks) and old_marks[mark_index] <= start:
+                marks.append(old_marks[mark_index] + shift)
+                mark_index += 1
+            pieces += (data[done:start], replacement)
+            shift += len(replacement) - (end - start)
+            done = end
+        marks += [mark + shift for mark in old_marks[mark_index:]]
+        pieces.append(data[done:])
+        tree = Tree(b"".join(pieces))
+        spliced = self._spliced + len(splices)
+        if spliced < _STALE_MARKS:
+            tree._spliced = spliced
+            tree._marks = _strictly_rising(marks, len(tree.data))
+        return tree
+
+    def _well_formed_marks(self) -> list[int]:
+        if self._marks is None:
+            self._marks = _make_marks(self.data)
+        return self._marks
+
+    def _block(self, key: bytes) -> tuple[int, int]:
+        """Return the offsets of the run of entries in which ``key`` belongs."""
+        marks = self._well_formed_marks()
+        low, high = 0, len(marks)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._key_at(marks[middle]) <= key:
+                low = middle
+            else:
+                high = middle
+        return marks[low], marks[high] if high < len(marks) else len(self.data)
+
+    def _key_at(self, offset: int) -> bytes:
+        data = self.data
+        name_start = data.index(b" ", offset) + 1
+        name = data[name_start : data.index(b"\0", name_start)]
+        return name + b"/" if _is_tree_mode(data[offset : name_start - 1]) else name
+
+    def _span(self, name: bytes) -> tuple[int, int] | None:
+        """Return start and end of the entry called ``name``."""
+        if not self.data:
+            return None
+        block = self._block(name)
+        span = self._span_in(name, *block)
+        if span is None:
+            # A directory sorts as if its name ended in a slash: perhaps behind "name.txt".
+            directory_block = self._block(name + b"/")
+            if directory_block != block:
+                span = self._span_in(name, *directory_block)
+        return span
+
+    def _span_in(self, name: bytes, start: int, end: int) -> tuple[int, int] | None:
+        data = self.data
+        pattern = b" " + name + b"\0"
+        hit = data.find(pattern, start, end)
+        while hit >= 0:
+            while start < hit:
+                space = data.index(b" ", start)
+                if space == hit:
+                    return start, hit + len(pattern) + 20
+                if space > hit:
+                    break
+                start = data.index(b"\0", space) + 21
+            hit = data.find(pattern, hit + 1, end)
+        return None
+
+    def _entry_at(self, start: int, end: int) -> Entry:
+        mode = self.data[start : self.data.index(b" ", start)]
+        return Entry(_MODES.get(mode) or int(mode, 8), self.data[end - 20 : end])
+
+    def _position(self, key: bytes) -> int:
+        """Return the offset of the first entry that does not sort before ``key``."""
+        if not self.data:
+            return 0
+        offset, end = self._block(key)
+        while offset < end and self._key_at(offset) < key:
+            offset = self.data.index(b"\0", offset) + 21
+        return offset
+
+
+EMPTY_TREE = Tree(b"")
+
+
+def _serialize(name: bytes, entry: Entry) -> bytes:
+    return b"%o %s\0%s" % (entry.mode, name, entry.oid)
+
+
+def _sort_key(named: tuple[bytes, Entry]) -> bytes:
+    name, entry = named
+    return name + b"/" if entry.mode == MODE_TREE else name
+
+
+def _is_tree_mode(text: bytes) -> bool:
+    return text.lstrip(b"0") == b"40000"
+
+
+def _make_marks(data: bytes) -> list[int]:
+    marks = []
+    offset = 0
+    for block in _BLOCK.finditer(data):
+        if block.start() != offset:
+            break
+        marks.append(offset)
+        offset = block.end()
+    if offset != len(data):
+        raise CorruptObjectError(f"malformed tree: no entry begins at byte {offset}")
+    return marks or [0]
+
+
+def _strictly_rising(marks: list[int], end: int) -> list[int]:
+    rising = [0]
+    for mark in marks:
+        if rising[-1] < mark < end:
+            rising.append(mark)
+    return rising

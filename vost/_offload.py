@@ -1,0 +1,195 @@
+"""The seam: how coroutines get blocking work done.
+
+Everything below this module blocks; everything above it is ``async``. A whole public operation
+crosses the seam in one hop, never one per object. Two modes, chosen by a context variable:
+
+* **threads** (default): the call runs in a worker thread, under a limiter of our own. Works on
+  asyncio and on trio.
+* **inline**: the call runs right here, on the caller's thread. A core coroutine then never
+  suspends, so that one ``coro.send(None)`` runs it to its end: this is how ``vost_sync`` drives
+  the same code without an event loop.
+
+This is the only module of the core that imports anyio.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
+
+from vost._model.errors import Busy, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from typing_extensions import ParamSpec, TypeVarTuple, Unpack
+
+    P = ParamSpec("P")
+    Ts = TypeVarTuple("Ts")
+
+T = TypeVar("T")
+
+WORKER_THREADS = 4
+"""Worker threads of one event loop: more of them only fight for the interpreter lock."""
+
+STREAM_ITEMS = 64
+"""Items that a stream fetches in one hop, so that the hop's cost is spread over them."""
+
+_REPORT_INTERVAL = 0.2
+_FIRST_DELAY = 0.001
+_LONGEST_DELAY = 0.05
+
+_inline: ContextVar[bool] = ContextVar("vost_inline", default=False)
+_hop_observer: ContextVar[Callable[[], None] | None] = ContextVar("vost_hops", default=None)
+# A limiter binds to its event loop, so there is one for each (anyio's RunVar is per loop).
+_limiters: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("vost_limiter")
+
+
+def is_inline() -> bool:
+    """Tell whether blocking calls run right here instead of in a worker thread."""
+    return _inline.get()
+
+
+@contextmanager
+def inline() -> Iterator[None]:
+    """Make blocking calls of this context run on the calling thread."""
+    token = _inline.set(True)
+    try:
+        yield
+    finally:
+        _inline.reset(token)
+
+
+@contextmanager
+def observe_hops(observer: Callable[[], None]) -> Iterator[None]:
+    """Call ``observer`` for every hop into a worker thread made in this context."""
+    token = _hop_observer.set(observer)
+    try:
+        yield
+    finally:
+        _hop_observer.reset(token)
+
+
+async def run(fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+    """Make one blocking call: in a worker thread, or right here in inline mode.
+
+    A cancelled caller waits for the call to end; long calls look at ``check`` between items.
+    """
+    if _inline.get():
+        return fn(*args)
+    observer = _hop_observer.get()
+    if observer is not None:
+        observer()
+    return await anyio.to_thread.run_sync(fn, *args, limiter=_limiter())
+
+
+async def run_to_end(fn: Callable[[], T]) -> T:
+    """Make one short blocking call that a cancellation must not prevent, such as a clean-up."""
+    if _inline.get():
+        return fn()
+    with anyio.CancelScope(shield=True):
+        return await run(fn)
+    raise AssertionError("unreachable: a scope that nobody cancels swallows nothing")
+
+
+async def run_exclusive(attempt: Callable[[], T]) -> T:
+    """Make a blocking call that needs a lock, trying again while the lock is busy.
+
+    Each attempt is one hop that never waits for the lock inside a worker thread, so that waiting
+    writers do not use the threads up. Waiting is asynchronous, with jitter.
+
+    Raises:
+        LockedError: If the lock stays busy for longer than its patience allows.
+    """
+    busy_since: dict[float, float] = {}
+    delay = _FIRST_DELAY
+    while True:
+        try:
+            return await run(attempt)
+        except Busy as busy:
+            now = time.monotonic()
+            waited = now - busy_since.setdefault(busy.patience, now)
+            if waited >= busy.patience:
+                raise LockedError(f"{busy.what} (waited {waited:.1f} s)") from None
+        await sleep(random.uniform(delay / 4, delay))
+        delay = min(delay * 2, _LONGEST_DELAY)
+
+
+async def stream(make_iterator: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
+    """Yield the items of a blocking iterator, many of them to a hop."""
+    if _inline.get():
+        for item in make_iterator():
+            yield item
+        return
+    iterator = await run(make_iterator)
+    more = True
+    while more:
+        items, more = await run(_take, iterator)
+        for item in items:
+            yield item
+
+
+async def sleep(seconds: float) -> None:
+    """Wait, without keeping the event loop from other work."""
+    if _inline.get():
+        time.sleep(seconds)
+    else:
+        await anyio.sleep(seconds)
+
+
+def check() -> None:
+    """Raise the caller's cancellation; long blocking loops call it between items."""
+    if not _inline.get():
+        anyio.from_thread.check_cancelled()
+
+
+class Reporter:
+    """Hands values from blocking work to a progress callback, on the caller's side.
+
+    Args:
+        callback: Called with each value that gets through; ``None``: nobody listens.
+    """
+
+    def __init__(self, callback: Callable[[T], None] | None) -> None:
+        self._callback: Callable[..., None] | None = callback
+        self._next = 0.0
+
+    def __call__(self, value: object, *, final: bool = False) -> None:
+        """Report ``value``, unless the last one is a moment ago; ``final`` ones always go out."""
+        if self._callback is None:
+            return
+        now = time.monotonic()
+        if now < self._next and not final:
+            return
+        self._next = now + _REPORT_INTERVAL
+        if _inline.get():
+            self._callback(value)
+        else:
+            anyio.from_thread.run_sync(self._callback, value)
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    try:
+        return _limiters.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(WORKER_THREADS)
+        _limiters.set(limiter)
+        return limiter
+
+
+def _take(iterator: Iterator[T]) -> tuple[list[T], bool]:
+    items: list[T] = []
+    for item in iterator:
+        items.append(item)
+        if len(items) >= STREAM_ITEMS:
+            return items, True
+        check()
+    return items, False

@@ -1,0 +1,284 @@
+"""Reading operations of a snapshot."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vost._arguments import check_range
+from vost._engine import lookup
+from vost._engine.globbing import iter_paths
+from vost._model.paths import normalize_path, normalize_root
+from vost._offload import run, stream
+from vost._snapshot import Snapshot
+from vost.files import Reader, TextReader
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, Iterable
+
+    from vost._model.types import FileType, StatResult, WalkEntry
+
+
+class ReadOperations(Snapshot):
+    """What can be asked of a snapshot. Nothing here changes anything."""
+
+    async def read(
+        self, path: str | os.PathLike[str], *, offset: int = 0, size: int | None = None
+    ) -> bytes:
+        """Return the content of a file, or a part of it. A link reads as its target.
+
+        Args:
+            path: The file.
+            offset: Bytes to skip from the start.
+            size: Bytes to read at most; ``None``: to the end. Past the end there is less, or
+                nothing.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            IsADirectoryError: If it is a directory.
+            NotADirectoryError: If a parent of ``path`` is a file.
+            ValueError: If the path is invalid, or ``offset`` or ``size`` is negative.
+
+        Example:
+            >>> header = await fs.read("data.bin", offset=0, size=4)
+        """
+        check_range(offset, size)
+        name = normalize_path(path)
+        root = (self._known_commit or await self._loaded()).tree
+        return await run(lookup.read, self._repository, root, name, offset, size)
+
+    async def read_text(self, path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+        """Return the content of a file as text, line ends untouched.
+
+        Args:
+            path: The file.
+            encoding: How the text is encoded.
+
+        Raises:
+            UnicodeDecodeError: If the content is not in that encoding.
+            FileNotFoundError: If nothing is at ``path``.
+            IsADirectoryError: If it is a directory.
+            NotADirectoryError: If a parent of ``path`` is a file.
+        """
+        return (await self.read(path)).decode(encoding)
+
+    async def read_many(self, paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
+        """Return the contents of many files at once, in the order of ``paths``.
+
+        One call for a hundred files costs little more than a call for one.
+
+        Args:
+            paths: The files.
+
+        Raises:
+            FileNotFoundError: If nothing is at one of them.
+            IsADirectoryError: If one of them is a directory.
+            NotADirectoryError: If a parent of one of them is a file.
+        """
+        names = [normalize_path(path) for path in paths]
+        root = (await self._loaded()).tree
+        return await run(lookup.read_many, self._repository, root, names)
+
+    async def read_by_hash(
+        self, hash: str | bytes, *, offset: int = 0, size: int | None = None
+    ) -> bytes:
+        """Return the content of a blob of the repository by its id, or a part of it.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+            offset: Bytes to skip from the start.
+            size: Bytes to read at most; ``None``: to the end.
+
+        Raises:
+            KeyError: If there is no such object.
+            ValueError: If it is no blob, the id is malformed, or a number is negative.
+        """
+        return await self._store.read_by_hash(hash, offset=offset, size=size)
+
+    def open(
+        self, path: str | os.PathLike[str], mode: str = "rb", *, encoding: str = "utf-8"
+    ) -> Reader | TextReader:
+        """Open a file for reading in bounded memory, whatever its size.
+
+        Args:
+            path: The file.
+            mode: ``"rb"`` for bytes, seekable; ``"r"`` for text.
+            encoding: How text is encoded; for ``"r"`` only.
+
+        Returns:
+            A reader, to be used in ``async with``; its first step finds the file.
+
+        Raises:
+            ValueError: If the mode is none of the two, or the path is invalid.
+            FileNotFoundError: On the first step, if nothing is at ``path``.
+            IsADirectoryError: On the first step, if it is a directory.
+
+        Example:
+            >>> async with fs.open("big.bin") as f:
+            ...     header = await f.read(64)
+        """
+        if mode not in ("rb", "r"):
+            raise ValueError(f"Unsupported mode {mode!r}: use 'rb' or 'r' (writer() writes)")
+        reader = Reader(self._same(), normalize_path(path))
+        return reader if mode == "rb" else TextReader(reader, encoding)
+
+    async def readlink(self, path: str | os.PathLike[str]) -> str:
+        """Return the target of a symbolic link.
+
+        Args:
+            path: The link.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            ValueError: If it is no symbolic link.
+        """
+        root = (await self._loaded()).tree
+        return await run(lookup.readlink, self._repository, root, normalize_path(path))
+
+    async def exists(self, path: str | os.PathLike[str]) -> bool:
+        """Tell whether a file, link or directory is at ``path``; the root always is.
+
+        Args:
+            path: Where to look.
+
+        Raises:
+            ValueError: If the path is invalid.
+        """
+        return await self._look(lookup.exists, normalize_root(path))
+
+    async def is_dir(self, path: str | os.PathLike[str]) -> bool:
+        """Tell whether a directory is at ``path``; the root is one.
+
+        Args:
+            path: Where to look.
+
+        Raises:
+            ValueError: If the path is invalid.
+        """
+        return await self._look(lookup.is_dir, normalize_root(path))
+
+    async def file_type(self, path: str | os.PathLike[str]) -> FileType:
+        """Return whether ``path`` is a plain file, an executable one, a link or a directory.
+
+        Args:
+            path: Where to look.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+        """
+        return await self._look(lookup.file_type, normalize_root(path))
+
+    async def object_hash(self, path: str | os.PathLike[str]) -> str:
+        """Return the id of the blob or tree at ``path``: 40 hexadecimal characters.
+
+        Args:
+            path: Where to look.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+        """
+        return await self._look(lookup.object_hash, normalize_root(path))
+
+    async def size(self, path: str | os.PathLike[str]) -> int:
+        """Return the size of a file in bytes, without reading its content.
+
+        Args:
+            path: A file, a link (size of its target text) or a directory (size of its tree
+                object).
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+        """
+        return await self._look(lookup.size, normalize_path(path))
+
+    async def stat(self, path: str | os.PathLike[str] | None = None) -> StatResult:
+        """Return mode, type, size, id, link count and time of ``path`` in one look.
+
+        Args:
+            path: Where to look; ``None`` or ``""``: the root.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+        """
+        commit = self._known_commit or await self._loaded()
+        question = partial(lookup.stat, mtime=float(commit.time_seconds))
+        return await self._look(question, normalize_root(path))
+
+    async def ls(
+        self, path: str | os.PathLike[str] | None = None, *, recursive: bool = False
+    ) -> list[str]:
+        """Return the names in a directory, in Git's order.
+
+        Args:
+            path: The directory; ``None`` or ``""``: the root.
+            recursive: Return the full paths of all files and links at any depth instead.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            NotADirectoryError: If it is a file.
+        """
+        directory = normalize_root(path)
+        if not recursive:
+            return await self._look(lookup.ls, directory)
+        root = (await self._loaded()).tree
+        return await run(lookup.ls_recursive, self._repository, root, directory)
+
+    async def listdir(self, path: str | os.PathLike[str] | None = None) -> list[WalkEntry]:
+        """Return name, id and mode of the entries of a directory, in Git's order.
+
+        Args:
+            path: The directory; ``None`` or ``""``: the root.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            NotADirectoryError: If it is a file.
+        """
+        return await self._look(lookup.listdir, normalize_root(path))
+
+    async def walk(
+        self, path: str | os.PathLike[str] | None = None
+    ) -> AsyncGenerator[tuple[str, list[str], list[WalkEntry]], None]:
+        """Yield ``(directory, names of its directories, its files)`` from the top down.
+
+        Args:
+            path: Where to begin; ``None`` or ``""``: the root, which is yielded as ``""``.
+
+        Raises:
+            FileNotFoundError: On the first step, if nothing is at ``path``.
+            NotADirectoryError: On the first step, if it is a file.
+
+        Example:
+            >>> async for directory, names, files in fs.walk("src"):
+            ...     for entry in files:
+            ...         print(directory, entry.name, entry.file_type)
+        """
+        top = normalize_root(path)
+        root = (await self._loaded()).tree
+        async for step in stream(lambda: lookup.walk(self._repository, root, top)):
+            yield step
+
+    async def glob(self, pattern: str | os.PathLike[str]) -> list[str]:
+        """Return the paths that match a pattern, sorted, each once.
+
+        ``*`` and ``?`` match within a name, ``**`` any number of directories. Names that begin
+        with a dot are matched only by patterns that say so.
+
+        Args:
+            pattern: For example ``"src/**/*.py"``.
+        """
+        return sorted([path async for path in self.iglob(pattern)])
+
+    async def iglob(self, pattern: str | os.PathLike[str]) -> AsyncGenerator[str, None]:
+        """Yield the paths that match a pattern (see ``glob``), each once, in Git's order.
+
+        Args:
+            pattern: For example ``"src/**/*.py"``.
+        """
+        root = (await self._loaded()).tree
+        async for path in stream(lambda: iter_paths(self._repository, root, pattern)):
+            yield path
+
+    async def close(self) -> None:
+        """Release cached file handles. Idempotent; the snapshot stays usable."""
+        await run(self._repository.close)

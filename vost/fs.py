@@ -1,0 +1,21 @@
+"""The snapshot class, put together from what it can do."""
+
+from __future__ import annotations
+
+from vost._history import HistoryOperations
+from vost._reading import ReadOperations
+from vost._writing import WriteOperations
+
+__all__ = ("FS",)
+
+
+class FS(ReadOperations, WriteOperations, HistoryOperations):
+    """An immutable snapshot of a directory tree: one commit.
+
+    Reading never changes anything. Writing returns a *new* snapshot of the new commit, and leaves
+    this one as it is. Snapshots come from ``store.branches``, ``store.tags``, ``store.fs()`` and
+    from writes; those of branches are writable.
+
+    Paths are relative to the root, with ``/`` between names; ``/`` at either end does not matter.
+    Symbolic links are never followed.
+    """

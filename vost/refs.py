@@ -1,0 +1,281 @@
+"""Branches and tags of a store, as mappings from name to snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from vost._arguments import Missing
+from vost._engine import branches
+from vost._model.errors import RefNotFoundError
+from vost._model.refnames import check_branch_name
+from vost._offload import run, run_exclusive, stream
+from vost._snapshot import make_snapshot, require_same_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Mapping
+
+    from vost._engine.commits import Commit
+    from vost._model.types import ReflogEntry
+    from vost.fs import FS
+    from vost.store import GitStore
+
+__all__ = ("RefDict",)
+
+D = TypeVar("D")
+
+
+class RefDict:
+    """The branches or the tags of a store: ``await refs["main"]`` is a snapshot.
+
+    Branch snapshots are writable, tag snapshots are not. Branches can be pointed anywhere; tags
+    are created once and never move.
+
+    Args:
+        store: The store.
+        kind: ``"branches"`` or ``"tags"``.
+    """
+
+    def __init__(self, store: GitStore, kind: str) -> None:
+        self._store = store
+        self._repository = store._repository
+        self._kind = kind
+        self._tags = kind == "tags"
+        self._prefix = branches.TAGS if self._tags else branches.BRANCHES
+
+    def __repr__(self) -> str:
+        """Show which refs these are, and how many."""
+        count = len(branches.names(self._repository, self._prefix))
+        return f"RefDict({self._kind!r}, len={count})"
+
+    async def __getitem__(self, name: str) -> FS:
+        """Return a snapshot of where a branch or tag is now; annotated tags are followed.
+
+        Args:
+            name: Short name.
+
+        Raises:
+            RefNotFoundError: (a ``KeyError``) If there is no such ref.
+            ValueError: If it leads to something that is no commit.
+        """
+        if not isinstance(name, str):
+            raise RefNotFoundError(name, f"no such ref: {name!r}")
+        return self._snapshot(name, await run(self._commit, name))
+
+    @overload
+    async def get(self, name: str) -> FS | None: ...
+
+    @overload
+    async def get(self, name: str, default: D) -> FS | D: ...
+
+    async def get(self, name: str, default: D | None = None) -> FS | D | None:
+        """Return the snapshot of a branch or tag, or ``default`` if there is none.
+
+        Args:
+            name: Short name.
+            default: What to return instead.
+
+        Raises:
+            ValueError: If the ref leads to something that is no commit.
+        """
+        try:
+            return await self[name]
+        except RefNotFoundError:
+            return default
+
+    async def set(self, name: str, fs: FS) -> FS:
+        """Create a branch or tag, or point a branch elsewhere, and return its new snapshot.
+
+        A branch moves whatever it is at now: there is no check for lost commits (the reflog knows
+        them). A tag is created as a lightweight one.
+
+        Args:
+            name: Short name.
+            fs: Any snapshot of this store, read-only ones too.
+
+        Returns:
+            A snapshot that is bound to ``name``.
+
+        Raises:
+            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or the
+                snapshot is of another store.
+            TypeError: If ``fs`` is no snapshot.
+            KeyError: If the tag exists.
+        """
+        check_branch_name(name)
+        require_same_store(self._store, fs)
+        commit = await fs._loaded()
+        change = branches.set_tag if self._tags else branches.set_branch
+        await run_exclusive(lambda: change(self._repository, name, commit))
+        return self._snapshot(name, commit)
+
+    async def create(self, name: str) -> FS:
+        """Create a branch that begins with an empty first commit.
+
+        This is how a store without branches gets its first one.
+
+        Args:
+            name: Short name.
+
+        Raises:
+            ValueError: If the name is illegal, or this is for tags.
+            KeyError: If the branch exists.
+        """
+        self._require_branches("Tags cannot be created empty: set() makes a tag of a snapshot")
+        check_branch_name(name)
+        commit = await run_exclusive(lambda: branches.create_branch(self._repository, name))
+        return self._snapshot(name, commit)
+
+    async def delete(self, name: str) -> None:
+        """Delete a branch, with its reflog, or a tag.
+
+        Args:
+            name: Short name.
+
+        Raises:
+            KeyError: If there is no such ref.
+        """
+        await run_exclusive(lambda: branches.delete(self._repository, self._prefix, name))
+
+    async def contains(self, name: object) -> bool:
+        """Tell whether a ref of that name exists; anything but a legal name does not.
+
+        Args:
+            name: Short name.
+        """
+        if not isinstance(name, str):
+            return False
+        return await run(branches.exists, self._repository, self._prefix, name)
+
+    async def count(self) -> int:
+        """Return how many refs there are."""
+        return len(await self.keys())
+
+    async def __aiter__(self) -> AsyncGenerator[str, None]:
+        """Yield the names, sorted."""
+        async for name in stream(lambda: iter(branches.names(self._repository, self._prefix))):
+            yield name
+
+    async def keys(self) -> list[str]:
+        """Return the names, sorted."""
+        return await run(branches.names, self._repository, self._prefix)
+
+    async def values(self) -> list[FS]:
+        """Return the snapshots, sorted by name."""
+        return [fs for _, fs in await self.items()]
+
+    async def items(self) -> list[tuple[str, FS]]:
+        """Return names and snapshots, sorted by name.
+
+        Raises:
+            ValueError: If a ref leads to something that is no commit.
+        """
+        found = await run(self._all)
+        return [(name, self._snapshot(name, commit)) for name, commit in found]
+
+    @overload
+    async def pop(self, name: str) -> FS: ...
+
+    @overload
+    async def pop(self, name: str, default: D) -> FS | D: ...
+
+    async def pop(self, name: str, default: D | Missing = Missing.MISSING) -> FS | D:
+        """Delete a ref and return the snapshot that it had.
+
+        Args:
+            name: Short name.
+            default: What to return if there is no such ref.
+
+        Raises:
+            RefNotFoundError: (a ``KeyError``) If there is no such ref, and no default.
+        """
+        try:
+            fs = await self[name]
+            await self.delete(name)
+        except RefNotFoundError:
+            if isinstance(default, Missing):
+                raise
+            return default
+        return fs
+
+    async def update(self, other: Mapping[str, FS] | Iterable[tuple[str, FS]]) -> None:
+        """Set several refs, one after the other.
+
+        Args:
+            other: Names and snapshots.
+
+        Raises:
+            ValueError, TypeError, KeyError: As ``set``.
+        """
+        pairs = other.items() if hasattr(other, "items") else other
+        for name, fs in list(pairs):
+            await self.set(name, fs)
+
+    @property
+    async def current_name(self) -> str | None:
+        """Name of the current branch: the one that HEAD names. ``None`` if it names none.
+
+        Raises:
+            ValueError: For tags.
+        """
+        self._require_branches("Tags have no current one")
+        return await run(branches.current_name, self._repository)
+
+    @property
+    async def current(self) -> FS | None:
+        """Snapshot of the current branch; ``None`` if there is none.
+
+        Raises:
+            ValueError: For tags.
+        """
+        self._require_branches("Tags have no current one")
+        found = await run(self._current)
+        return None if found is None else self._snapshot(*found)
+
+    async def set_current(self, name: str) -> None:
+        """Make a branch the current one.
+
+        Args:
+            name: Short name of an existing branch.
+
+        Raises:
+            KeyError: If there is no such branch.
+            TypeError: If ``name`` is not ``str``.
+            ValueError: For tags.
+        """
+        self._require_branches("Tags have no current one")
+        if not isinstance(name, str):
+            raise TypeError(f"expected the name of a branch, got {type(name).__name__}")
+        await run_exclusive(lambda: branches.set_current(self._repository, name))
+
+    async def reflog(self, name: str) -> list[ReflogEntry]:
+        """Return where a branch has been, oldest first.
+
+        Args:
+            name: Short name.
+
+        Raises:
+            KeyError: If there is no such branch.
+            FileNotFoundError: If the branch has no log, because it never moved.
+            ValueError: For tags.
+        """
+        self._require_branches("Tags do not have reflog")
+        return await run(branches.reflog, self._repository, name)
+
+    def _snapshot(self, name: str, commit: Commit) -> FS:
+        return make_snapshot(self._store, commit, name, writable=not self._tags)
+
+    def _commit(self, name: str) -> Commit:
+        find = branches.tag_commit if self._tags else branches.branch_commit
+        return find(self._repository, name)
+
+    def _all(self) -> list[tuple[str, Commit]]:
+        names = branches.names(self._repository, self._prefix)
+        return [(name, self._commit(name)) for name in names]
+
+    def _current(self) -> tuple[str, Commit] | None:
+        name = branches.current_name(self._repository)
+        return None if name is None else (name, self._commit(name))
+
+    def _require_branches(self, message: str) -> None:
+        if self._tags:
+            raise ValueError(message)

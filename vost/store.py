@@ -1,0 +1,259 @@
+"""The store: a versioned filesystem in one bare Git repository."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vost._arguments import check_range, hash_argument
+from vost._engine import branches, lookup
+from vost._engine.maintenance import collect_garbage, pack_loose_objects
+from vost._engine.opening import (
+    OpenOptions,
+    configure_repository,
+    memory_repository,
+    open_repository,
+)
+from vost._model.objects import is_hex_oid, oid_from_hex
+from vost._model.refnames import check_branch_name
+from vost._model.types import Signature
+from vost._offload import Reporter, check, run, run_exclusive
+from vost._snapshot import make_snapshot
+from vost.notes import NoteDict
+from vost.refs import RefDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from vost._engine.repository import Repository
+    from vost._model.progress import Progress
+    from vost.fs import FS
+
+__all__ = ("GitStore",)
+
+_COMPRESSION_LEVELS = range(10)
+
+
+class GitStore:
+    """A versioned filesystem: branches and tags of snapshots, in a bare Git repository.
+
+    Made by ``GitStore.open()`` or ``GitStore.memory()``. Safe to share between threads and tasks.
+
+    Attributes:
+        branches: The branches: name to writable snapshot.
+        tags: The tags: name to read-only snapshot.
+        notes: Notes on commits, by namespace.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self.branches = RefDict(self, "branches")
+        self.tags = RefDict(self, "tags")
+        self.notes = NoteDict(self)
+
+    def __repr__(self) -> str:
+        """Show where the repository is."""
+        location = self._repository.location
+        if self._repository.git_dir is not None:
+            location = location.rstrip("/") + "/"
+        return f"GitStore({location!r})"
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        branch: str | None = "main",
+        author: str = "vost",
+        email: str = "vost@localhost",
+        durable: bool = False,
+        compression: int | None = None,
+        big_file_threshold: int | None = None,
+        follow_alternates: bool = False,
+    ) -> GitStore:
+        """Open a repository, or make one.
+
+        Args:
+            path: A bare repository, or a directory with ``.git`` in it. Missing parent directories
+                are made.
+            create: Make a bare repository if nothing is at ``path``.
+            branch: First branch of a repository that is made; ``None``: no branch. It does not
+                matter for one that exists.
+            author: Name of author and committer of what this handle writes.
+            email: Email address of author and committer.
+            durable: Sync every object, ref and directory to disk before a write returns. By
+                default refs and packs are synced, and loose objects as ``core.fsync`` says.
+            compression: Set ``core.compression``: 0 (none) to 9 (smallest); ``None``: leave it.
+            big_file_threshold: Set ``core.bigFileThreshold``: bytes from which Git does not try
+                to find deltas, 0 for never; ``None``: leave it.
+            follow_alternates: Read objects of other repositories that this one borrows from
+                (``git clone --shared``). Off by default, because a repository could name any
+                place.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path`` and ``create`` is false.
+            ValueError: If something else is there, the repository is of a kind that vost cannot
+                use (SHA-256, reftable), or an argument is invalid.
+
+        Example:
+            >>> store = await GitStore.open("data.git")
+            >>> fs = await store.branches["main"]
+        """
+        options = OpenOptions(
+            create=create,
+            branch=branch,
+            signature=Signature(author, email),
+            durable=durable,
+            compression=compression,
+            big_file_threshold=big_file_threshold,
+            follow_alternates=follow_alternates,
+        )
+        return await cls._open(path, options)
+
+    @classmethod
+    async def _open(cls, path: str | os.PathLike[str], options: OpenOptions) -> GitStore:
+        if options.branch is not None:
+            check_branch_name(options.branch)
+        settings = _settings(options.compression, options.big_file_threshold)
+        repository = await run(open_repository, os.fsdecode(path), options)
+        git_dir = repository.git_dir
+        if settings and git_dir is not None:
+            await run_exclusive(lambda: configure_repository(repository, str(git_dir), settings))
+        return cls(repository)
+
+    @classmethod
+    async def memory(
+        cls,
+        *,
+        branch: str | None = "main",
+        author: str = "vost",
+        email: str = "vost@localhost",
+    ) -> GitStore:
+        """Make a store that lives in memory and is gone with the last reference to it.
+
+        Args:
+            branch: First branch; ``None``: no branch.
+            author: Name of author and committer.
+            email: Email address of author and committer.
+
+        Raises:
+            ValueError: If an argument is invalid.
+        """
+        if branch is not None:
+            check_branch_name(branch)
+        options = OpenOptions(create=True, branch=branch, signature=Signature(author, email))
+        return cls(await run(memory_repository, options))
+
+    async def __aenter__(self) -> Self:
+        """Use the store for the length of a block."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Release cached file handles. Idempotent; the store stays usable."""
+        await run(self._repository.close)
+
+    async def fs(self, ref: str, *, back: int = 0) -> FS:
+        """Return the snapshot that a name or id stands for.
+
+        Args:
+            ref: A branch (writable), else a tag (read-only), else a commit id, in full or an
+                unambiguous beginning of at least 4 characters (detached, read-only).
+            back: How many commits before it, along first parents.
+
+        Raises:
+            KeyError: If nothing fits, or the object is no commit.
+            ValueError: If the beginning of an id is ambiguous, ``back`` is negative, or history
+                is too short for it.
+            TypeError: If ``ref`` is not ``str``.
+        """
+        if not isinstance(ref, str):
+            raise TypeError(f"ref must be str, not {type(ref).__name__}")
+        commit, name, writable = await run(branches.resolve, self._repository, ref)
+        snapshot = make_snapshot(self, commit, name, writable=writable)
+        return await snapshot.back(back)
+
+    async def read_by_hash(
+        self, hash: str | bytes, *, offset: int = 0, size: int | None = None
+    ) -> bytes:
+        """Return the content of a blob by its id, or a part of it.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+            offset: Bytes to skip from the start.
+            size: Bytes to read at most; ``None``: to the end.
+
+        Raises:
+            KeyError: If there is no such object.
+            ValueError: If it is no blob, the id is malformed, or a number is negative.
+        """
+        check_range(offset, size)
+        oid = hash_argument(hash)
+        return await run(lookup.read_by_hash, self._repository, oid, offset, size)
+
+    async def has_hash(self, hash: str | bytes) -> bool:
+        """Tell whether a blob of that id exists; malformed ids name none.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+        """
+        text = hash.decode("ascii", "replace") if isinstance(hash, bytes) else hash
+        if not is_hex_oid(text):
+            return False
+        return await run(lookup.has_blob, self._repository, oid_from_hex(text))
+
+    async def pack(self, *, progress: Callable[[Progress], None] | None = None) -> int:
+        """Put all loose objects into one pack, and return how many these were.
+
+        Safe beside readers and writers.
+
+        Args:
+            progress: Called a few times a second with how far the work is.
+
+        Raises:
+            OSError: If the pack cannot be written; nothing is lost then.
+        """
+        return await run(pack_loose_objects, self._repository, Reporter(progress), check)
+
+    async def gc(self, *, progress: Callable[[Progress], None] | None = None) -> int:
+        """Tidy up: remove what killed processes left, pack loose objects, merge small packs.
+
+        Objects that nothing refers to are kept. Safe beside readers and writers.
+
+        Args:
+            progress: Called a few times a second with how far the work is.
+
+        Returns:
+            How many loose objects were packed.
+
+        Raises:
+            OSError: If a pack cannot be written; nothing is lost then.
+        """
+        return await run(collect_garbage, self._repository, Reporter(progress), check)
+
+
+def _settings(compression: int | None, big_file_threshold: int | None) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    if compression is not None:
+        if isinstance(compression, bool) or compression not in _COMPRESSION_LEVELS:
+            raise ValueError(f"compression must be 0 to 9 or None, got {compression!r}")
+        settings["core.compression"] = str(compression)
+    if big_file_threshold is not None:
+        if isinstance(big_file_threshold, bool) or big_file_threshold < 0:
+            raise ValueError(
+                f"big_file_threshold must be at least 0 bytes or None, got {big_file_threshold!r}"
+            )
+        settings["core.bigFileThreshold"] = str(big_file_threshold)
+    return settings
