@@ -1,0 +1,1 @@
+"""Scenarios: what vost promises, proved for both faces on both storages."""
