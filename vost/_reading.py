@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vost._arguments import check_range
 from vost._engine import lookup
 from vost._engine.globbing import iter_paths
-from vost._model.paths import normalize_path, normalize_root
+from vost._model.paths import normalize_given, normalize_path, normalize_root
 from vost._offload import run, stream
 from vost._snapshot import Snapshot
 from vost.files import Reader, TextReader
@@ -145,7 +145,7 @@ class ReadOperations(Snapshot):
         Raises:
             ValueError: If the path is invalid.
         """
-        return await self._look(lookup.exists, normalize_root(path))
+        return await self._look(lookup.exists, normalize_given(path))
 
     async def is_dir(self, path: str | os.PathLike[str]) -> bool:
         """Tell whether a directory is at ``path``; the root is one.
@@ -156,7 +156,7 @@ class ReadOperations(Snapshot):
         Raises:
             ValueError: If the path is invalid.
         """
-        return await self._look(lookup.is_dir, normalize_root(path))
+        return await self._look(lookup.is_dir, normalize_given(path))
 
     async def file_type(self, path: str | os.PathLike[str]) -> FileType:
         """Return whether ``path`` is a plain file, an executable one, a link or a directory.
@@ -167,7 +167,7 @@ class ReadOperations(Snapshot):
         Raises:
             FileNotFoundError: If nothing is at ``path``.
         """
-        return await self._look(lookup.file_type, normalize_root(path))
+        return await self._look(lookup.file_type, normalize_given(path))
 
     async def object_hash(self, path: str | os.PathLike[str]) -> str:
         """Return the id of the blob or tree at ``path``: 40 hexadecimal characters.
@@ -178,7 +178,7 @@ class ReadOperations(Snapshot):
         Raises:
             FileNotFoundError: If nothing is at ``path``.
         """
-        return await self._look(lookup.object_hash, normalize_root(path))
+        return await self._look(lookup.object_hash, normalize_given(path))
 
     async def size(self, path: str | os.PathLike[str]) -> int:
         """Return the size of a file in bytes, without reading its content.

@@ -163,26 +163,36 @@ class Snapshot:
 
     async def _write_one(self, path: str, content: Content, options: CommitOptions) -> FS:
         """Write one file in one hop."""
-        return await self._commit_edits([(path, content)], (), options)
+        return await self._commit_edits(lambda draft: draft.put_many([(path, content)]), options)
 
     async def _commit_edits(
-        self, writes: Sequence[tuple[str, Content]], removes: Sequence[str], options: CommitOptions
+        self, stage: Callable[[Draft], ChangeReport | None], options: CommitOptions
     ) -> FS:
-        """Take ``removes`` away, put ``writes`` in, and commit."""
+        """Have edits staged and commit them, all in one hop.
+
+        Args:
+            stage: Called once, when the branch is known to be where it should be; returns what
+                the edits change if it knows.
+            options: How the commit is recorded.
+        """
         draft = await self._draft(self._require_writable())
+        report: ChangeReport | None = None
         staged = False
 
         def attempt() -> Published | None:
-            nonlocal staged
+            nonlocal report, staged
             if not staged:
                 draft.require_current()
-                for path in removes:
-                    draft.take_away(path)
-                draft.put_many(writes)
+                report = stage(draft)
                 staged = True
-            return draft.publish(options)
+            return draft.publish(options, report)
 
-        return self._outcome(await publish(draft, attempt))
+        try:
+            return self._outcome(await run_exclusive(attempt))
+        except BaseException:
+            if draft.has_stored:
+                await run_to_end(draft.discard)
+            raise
 
     def _outcome(self, published: Published | None) -> FS:
         if published is None:
@@ -221,13 +231,3 @@ def require_same_store(store: GitStore, other: object) -> None:
             f"The snapshot must belong to the same repo: it is in "
             f"{other._repository.location}, not in {store._repository.location}"
         )
-
-
-async def publish(draft: Draft, attempt: Callable[[], Published | None]) -> Published | None:
-    """Carry a draft through; leave nothing of it behind if that fails or is cancelled."""
-    try:
-        return await run_exclusive(attempt)
-    except BaseException:
-        if draft.has_stored:
-            await run_to_end(draft.discard)
-        raise

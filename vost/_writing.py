@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vost._arguments import (
@@ -15,19 +16,20 @@ from vost._arguments import (
 from vost._engine.removal import plan_removal
 from vost._model.paths import normalize_path, normalize_writable_path
 from vost._offload import run
-from vost._snapshot import Snapshot, publish
+from vost._snapshot import Snapshot
 from vost.batch import Batch
 from vost.files import SnapshotWriter
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from typing_extensions import Buffer
 
     from vost._arguments import ApplyValue
     from vost._engine.contents import Content
-    from vost._engine.draft import Published
+    from vost._engine.draft import Draft
+    from vost._model.changes import ChangeReport
     from vost._model.types import FileType
     from vost.fs import FS
 
@@ -225,13 +227,19 @@ class WriteOperations(Snapshot):
             >>> fs = await fs.apply({"a.txt": b"alpha"}, removes=["old.txt"])
         """
         self._require_writable()
-        contents = _apply_writes(writes or {})
-        gone = [normalize_path(path) for path in path_list(removes or ())]
+        contents = _apply_writes({} if writes is None else writes)
+        gone = [normalize_path(path) for path in path_list(() if removes is None else removes)]
         for path in gone:
             if path in contents:
                 raise ValueError(f"Path is both written and removed: {path!r}")
         options = self._options(message, operation, parents)
-        return await self._commit_edits(list(contents.items()), gone, options)
+
+        def stage(draft: Draft) -> None:
+            for path in gone:
+                draft.take_away(path)
+            draft.put_many(list(contents.items()))
+
+        return await self._commit_edits(stage, options)
 
     def batch(
         self,
@@ -295,22 +303,24 @@ class WriteOperations(Snapshot):
                 lambda: plan_removal(self._repository, commit.tree, paths, recursive=recursive)
             )
             return self._with_commit(commit, plan.report if plan.paths else None)
-        draft = await self._draft(self._require_writable())
+        self._require_writable()
         options = self._options(message, "rm", parents)
         root = (await self._loaded()).tree
 
-        def attempt() -> Published | None:
+        def stage(draft: Draft) -> ChangeReport:
             plan = plan_removal(self._repository, root, paths, recursive=recursive)
             for path in plan.paths:
                 draft.take_away(path)
-            return draft.publish(options, plan.report)
+            return plan.report
 
-        return self._outcome(await publish(draft, attempt))
+        return await self._commit_edits(stage, options)
 
 
 def _apply_writes(
     writes: Mapping[str, ApplyValue] | Mapping[os.PathLike[str], ApplyValue],
 ) -> dict[str, Content]:
+    if not isinstance(writes, Mapping):
+        raise TypeError(f"writes must map paths to contents, not be a {type(writes).__name__}")
     contents: dict[str, Content] = {}
     for path, value in writes.items():
         name = normalize_writable_path(path)

@@ -302,7 +302,10 @@ class Reader:
         left = max(self._size - self._position, 0)
         wanted = left if size is None or size < 0 else min(size, left)
         if wanted > len(self._buffer):
-            data = await run(self._fetch, wanted)
+            try:
+                data = await run(self._fetch, wanted)
+            except lookup.DAMAGE as error:
+                raise lookup.damaged(repr(self._path), error) from error
         else:
             data, self._buffer = self._buffer[:wanted], self._buffer[wanted:]
         self._position += len(data)
@@ -430,7 +433,9 @@ class TextReader:
 
         Raises:
             UnicodeDecodeError: If the content is not in the encoding.
+            ValueError: If the reader is closed.
         """
+        self._reader._require_open()
         everything = size is None or size < 0
         pieces = [self._text]
         have = len(self._text)
@@ -447,7 +452,9 @@ class TextReader:
 
         Raises:
             UnicodeDecodeError: If the content is not in the encoding.
+            ValueError: If the reader is closed.
         """
+        self._reader._require_open()
         line = io.StringIO()
         while "\n" not in self._text and not self._ended:
             line.write(self._text)

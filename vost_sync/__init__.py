@@ -32,8 +32,8 @@ from vost import (
     Progress,
     ReadOnlySnapshotError,
     RefExistsError,
-    RefNotFoundError,
     ReflogEntry,
+    RefNotFoundError,
     RepositoryNotFoundError,
     Signature,
     StaleSnapshotError,
@@ -43,6 +43,7 @@ from vost import (
     WalkEntry,
     WriteEntry,
 )
+from vost import __version__ as __version__
 from vost_sync.batch import Batch
 from vost_sync.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost_sync.fs import FS

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from typing import TYPE_CHECKING
 
 import vost
 from vost_sync._drive import optional, run
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
     from typing_extensions import Buffer
@@ -66,7 +66,8 @@ def open_writer(
         mode: ``"wb"`` takes bytes, ``"w"`` text.
     """
     aio = fs.writer(path, mode)
-    return SnapshotTextWriter(aio) if mode == "w" else SnapshotWriter(aio)
+    kind = SnapshotTextWriter if mode == "w" else SnapshotWriter
+    return kind(aio, path)
 
 
 def open_batch_writer(
@@ -80,7 +81,8 @@ def open_batch_writer(
         mode: ``"wb"`` takes bytes, ``"w"`` text.
     """
     aio = batch.writer(path, mode)
-    return BatchTextWriter(aio) if mode == "w" else BatchWriter(aio)
+    kind = BatchTextWriter if mode == "w" else BatchWriter
+    return kind(aio, path)
 
 
 class _RawReader(io.RawIOBase):
@@ -162,10 +164,12 @@ class Writer(io.IOBase):
 
     Args:
         aio: The async writer.
+        path: Path in the repository.
     """
 
-    def __init__(self, aio: AsyncWriter) -> None:
+    def __init__(self, aio: AsyncWriter, path: str | os.PathLike[str]) -> None:
         self._aio = aio
+        self._path = path
 
     def __exit__(
         self,
@@ -182,6 +186,11 @@ class Writer(io.IOBase):
         with contextlib.suppress(Exception):
             if not self._aio.closed:
                 run(self._aio.discard())
+
+    @property
+    def name(self) -> str:
+        """Path in the repository, as it was given."""
+        return os.fspath(self._path)
 
     @property
     def closed(self) -> bool:

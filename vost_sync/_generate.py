@@ -3,6 +3,9 @@
 Each public class of ``vost`` becomes a class of the same name whose methods drive the coroutines
 to their end. Names, parameters, annotations and docstrings are taken from the source text, so
 that the output does not depend on the Python that runs the generator.
+
+When ``vost_sync`` cannot be imported, because ``vost`` has changed, run it as a file:
+``python vost_sync/_generate.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +15,13 @@ import ast
 import difflib
 import sys
 from pathlib import Path
+from types import ModuleType
+
+if __name__ == "__main__" and not __package__:
+    # Run as a file, to mend the package: importing its __init__ would fail.
+    _package = ModuleType("vost_sync")
+    _package.__path__ = [str(Path(__file__).parent)]
+    sys.modules["vost_sync"] = _package
 
 from vost_sync._generate_classes import ClassWriter
 from vost_sync._generate_imports import LocalScope, Scope
@@ -78,7 +88,7 @@ def differences(files: dict[str, str], directory: Path) -> list[str]:
         if old != text:
             found.append(f"{name} is out of date:")
             found += list(
-                difflib.unified_diff(old.splitlines(), text.splitlines(), "is", "should be", "", 1)
+                difflib.unified_diff(old.splitlines(), text.splitlines(), "is", "should be", n=1)
             )[:40]
     known = {*files, *HAND_WRITTEN}
     found += [
@@ -96,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Command line arguments; ``None``: those of the process.
     """
-    parser = argparse.ArgumentParser(prog="python -m vost_sync._generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m vost_sync._generate")
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     options = parser.parse_args(arguments)
     directory = Path(__file__).resolve().parent
@@ -142,6 +152,8 @@ def _init_file(module: Module, scope: Scope) -> str:
     local = scope.enter(module)
     for name in module.exports:
         local.at_run_time(*scope.public_home(name))
+    if "__version__" in module.definitions and "__version__" not in module.exports:
+        local.at_run_time(scope.package.name, "__version__ as __version__")
     return _file(local, [])
 
 

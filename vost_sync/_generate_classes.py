@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from vost_sync._generate_layout import Call, signature, statement
 from vost_sync._generate_rules import GeneratorError
 from vost_sync._generate_source import (
-    Member,
     attribute_docstring,
     is_async,
     is_async_iterator,
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from vost_sync._generate_imports import LocalScope
     from vost_sync._generate_layout import Expression
-    from vost_sync._generate_source import Function, Module, PublicClass
+    from vost_sync._generate_source import Function, Member, Module, PublicClass
 
 _SEQUENCES = ("Iterable", "Sequence", "list", "tuple")
 
@@ -81,7 +80,7 @@ class ClassWriter:
         opener = self._rules.files.get(key)
         rule = self._rules.members.get(key)
         if member.kind == "attribute":
-            yield self._attribute(found, member)
+            yield self._attribute(member)
         elif opener is not None:
             yield self._file_method(found, member, opener)
         elif rule is None and member.name == "__init__":
@@ -96,16 +95,16 @@ class ClassWriter:
             elif form != "omit":
                 yield self._method(found, member, member.name if form == "keep" else form)
 
-    def _attribute(self, found: PublicClass, member: Member) -> list[str]:
+    def _attribute(self, member: Member) -> list[str]:
         assert member.made_by is not None
         annotation = self._local.annotation(member.made_by, member.module)
         value = self._wrapped(member.made_by, f"self._aio.{member.name}")
-        docstring = attribute_docstring(found.module, found.node, member.name)
+        docstring = attribute_docstring(member)
         lines = ["    @property", f"    def {member.name}(self) -> {annotation}:"]
         return [*lines, f"        {docstring}", *statement("return ", value, 8)]
 
     def _constructor(self, found: PublicClass, member: Member) -> list[str]:
-        head = self._head("__init__", member, 4)
+        head = self._head("__init__", member)
         made = Call(self._local.original(found.name), self._arguments(member.node, skip=1))
         return [*head, *statement("", Call("self._stand_for", [made]), 8)]
 
@@ -115,17 +114,25 @@ class ClassWriter:
         name = self._rules.specials.get(name) or name
         item_change = name in {"__setitem__", "__delitem__"}
         lines = [] if member.kind == "method" else [f"    @{member.kind}"]
-        lines += self._head(name, member, 4, returns="None" if item_change else None)
-        lines += self._docstring(member.module, member.node, f"{found.name}.{member.name}", 8)
+        lines += self._head(name, member, returns="None" if item_change else None)
+        lines += self._method_docstring(found, member, name)
         owner = "self._aio"
-        if member.kind in {"classmethod", "staticmethod"}:
+        if member.kind == "classmethod":
             owner = self._local.original(found.name)
-        call: Expression = f"{owner}.{member.name}"
+        target = f"{owner}.{member.name}"
+        call: Expression = target
         if member.kind != "property":
-            arguments = self._arguments(member.node, skip=_receivers(member))
-            call = self._operation(owner, member.name, arguments) or Call(call, arguments)
+            arguments = self._arguments(member.node, skip=1)
+            call = self._operation(owner, member.name, arguments) or Call(target, arguments)
         prefix = "" if item_change or _returns_nothing(member.node) else "return "
         return [*lines, *self._result(prefix, member.node, call, 8)]
+
+    def _method_docstring(self, found: PublicClass, member: Member, name: str) -> list[str]:
+        key = f"{found.name}.{member.name}"
+        forms = (self._rules.members.get(key) or "").split(", ")
+        if "keep" in forms and name != member.name:
+            return [f'        """Do what ``{member.name}`` does."""']
+        return self._docstring(member.module, member.node, key, 8)
 
     def _operation(self, owner: str, name: str, arguments: list[Expression]) -> Expression | None:
         """Return the natural form of a special method, where there is one."""
@@ -136,7 +143,7 @@ class ClassWriter:
         return None
 
     def _setter(self, member: Member, name: str) -> list[str]:
-        lines = [f"    @{name}.setter", *self._head(name, member, 4, returns="None")]
+        lines = [f"    @{name}.setter", *self._head(name, member, returns="None")]
         call = Call(f"self._aio.{member.name}", self._arguments(member.node, skip=1))
         return [*lines, *statement("", Call(self._local.drive("run"), [call]), 8)]
 
@@ -170,11 +177,11 @@ class ClassWriter:
             annotation = f'Literal["{mode}"]'
             annotation += f' = "{mode}"' if mode == default else ""
             lines.append("    @overload")
-            lines += self._head(member.name, member, 4, returns=kind, mode=annotation, end=": ...")
+            lines += self._head(member.name, member, returns=kind, mode=annotation, end=": ...")
             lines.append("")
         lines.append("    @overload")
-        lines += self._head(member.name, member, 4, returns=union, end=": ...")
-        lines += ["", *self._head(member.name, member, 4, returns=union)]
+        lines += self._head(member.name, member, returns=union, end=": ...")
+        lines += ["", *self._head(member.name, member, returns=union)]
         lines += self._docstring(member.module, member.node, f"{found.name}.{member.name}", 8)
         call = Call(opener, ["self._aio", *self._arguments(member.node, skip=1)])
         return [*lines, *statement("return ", call, 8)]
@@ -201,26 +208,37 @@ class ClassWriter:
                 self._local.at_run_time(origin, original)
 
     def _function_head(self, module: Module, node: Function) -> list[str]:
-        return self._head(node.name, Member(node.name, "staticmethod", node, module), 0)
+        parameters = list(self._parameters(node, module, skip=0))
+        return signature(f"def {node.name}", parameters, f" -> {self._returns(node, module)}:", 0)
 
     def _head(
         self,
         name: str,
         member: Member,
-        indent: int,
         *,
         returns: str | None = None,
         mode: str | None = None,
         end: str = ":",
     ) -> list[str]:
-        node, module, skip = member.node, member.module, _receivers(member)
-        parameters = [one.arg for one in node.args.args[:skip]]
-        parameters += self._parameters(node, module, skip=skip, mode=mode)
-        if returns is None:
-            if node.returns is None:
-                raise GeneratorError(f"{module.path.name}: {name} has no return annotation")
-            returns = self._local.annotation(node.returns, module)
-        return signature(f"def {name}", parameters, f" -> {returns}{end}", indent)
+        """Return the lines of a method's head.
+
+        Args:
+            name: Name of the method in the facade.
+            member: What it is made from.
+            returns: Its return annotation; ``None``: that of the member.
+            mode: What the parameter ``mode`` has for annotation and default; ``None``: its own.
+            end: What follows the return annotation.
+        """
+        node, module = member.node, member.module
+        own = list(self._parameters(node, module, skip=1, mode=mode))
+        parameters = [node.args.args[0].arg, *own]
+        returns = returns or self._returns(node, module)
+        return signature(f"def {name}", parameters, f" -> {returns}{end}", 4)
+
+    def _returns(self, node: Function, module: Module) -> str:
+        if node.returns is None:
+            raise GeneratorError(f"{module.path.name}: {node.name} has no return annotation")
+        return self._local.annotation(node.returns, module)
 
     def _parameters(
         self, node: Function, module: Module, *, skip: int, mode: str | None = None
@@ -320,11 +338,6 @@ def _indented(docstring: str, indent: int) -> list[str]:
     """Return the lines of a docstring; all but the first are indented in the source already."""
     first, *rest = docstring.splitlines()
     return [" " * indent + first, *rest]
-
-
-def _receivers(member: Member) -> int:
-    """Return how many of the parameters the call itself fills in: ``self`` or ``cls``."""
-    return 0 if member.kind == "staticmethod" else 1
 
 
 def _default_of(node: Function, name: str) -> object:

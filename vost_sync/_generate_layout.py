@@ -115,7 +115,7 @@ def _section(module: str) -> int:
     top = module.split(".", maxsplit=1)[0]
     if top == "__future__":
         return 0
-    if top in {"typing_extensions", "dulwich"}:
+    if top in {"_typeshed", "typing_extensions"}:
         return 2
     return 3 if top.startswith("vost") else 1
 
@@ -136,5 +136,5 @@ def _from_import(module: str, names: list[str]) -> list[str]:
 def _name_order(name: str) -> tuple[int, str]:
     """Sort constants before classes before functions, as the linter does."""
     if name.isupper() and len(name) > 1:
-        return (0, name)
-    return (1 if name[:1].isupper() else 2, name)
+        return (0, name.lower())
+    return (1 if name[:1].isupper() else 2, name.lower())

@@ -85,9 +85,10 @@ class Member:
 
     Args:
         name: Its name.
-        kind: ``method``, ``classmethod``, ``staticmethod``, ``property`` or ``attribute``.
+        kind: ``method``, ``classmethod``, ``property`` or ``attribute``.
         node: The function; for an attribute the constructor, which sets it.
-        module: Where it stands: that of the class or of one of its private bases.
+        owner: The class that it stands in: the public one or one of its private bases.
+        module: The module of that class.
         overloads: Signatures by which callers see it.
         made_by: For an attribute: the class of its value.
     """
@@ -95,6 +96,7 @@ class Member:
     name: str
     kind: str
     node: Function
+    owner: ast.ClassDef
     module: Module
     overloads: tuple[Function, ...] = ()
     made_by: ast.expr | None = None
@@ -144,7 +146,8 @@ class Package:
         for owner, base in self._lineage(module, node):
             for member in _members(owner, base):
                 members.setdefault(member.name, member)
-        return PublicClass(node.name, module, node, members)
+        first = {"__init__": members.pop("__init__")} if "__init__" in members else {}
+        return PublicClass(node.name, module, node, first | members)
 
     def _lineage(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
         """Yield a class and all its bases in the package, nearest first."""
@@ -220,10 +223,11 @@ def _members(module: Module, node: ast.ClassDef) -> Iterator[Member]:
                 overloads.setdefault(item.name, []).append(item)
                 continue
             kind = decorators[0] if decorators else "method"
-            if kind not in {"method", "property", "classmethod", "staticmethod"} or decorators[1:]:
+            if kind not in {"method", "property", "classmethod"} or decorators[1:]:
                 place = f"{module.path.name}: {node.name}.{item.name}"
                 raise GeneratorError(f"{place}: no rule for {decorators}")
-            yield Member(item.name, kind, item, module, tuple(overloads.get(item.name, ())))
+            overloaded = tuple(overloads.get(item.name, ()))
+            yield Member(item.name, kind, item, node, module, overloaded)
             yield from _attributes(module, node, item)
         elif isinstance(item, ast.AnnAssign):
             raise GeneratorError(f"{module.path.name}: {node.name}: no rule for class attributes")
@@ -240,16 +244,16 @@ def _attributes(module: Module, node: ast.ClassDef, constructor: Function) -> It
         if not isinstance(item.value, ast.Call):
             place = f"{module.path.name}: {node.name}.{name}"
             raise GeneratorError(f"{place}: the type of a public attribute must be seen")
-        yield Member(name, "attribute", constructor, module, made_by=item.value.func)
+        yield Member(name, "attribute", constructor, node, module, made_by=item.value.func)
 
 
-def attribute_docstring(module: Module, node: ast.ClassDef, name: str) -> str:
-    """Return what the section ``Attributes`` of a class docstring says of an attribute."""
-    docstring = ast.get_docstring(node) or ""
-    _, _, section = docstring.partition("Attributes:\n")
-    found = re.search(rf"^    {name}: (.+)$", section, re.MULTILINE)
+def attribute_docstring(member: Member) -> str:
+    """Return what the section ``Attributes`` of the class docstring says of an attribute."""
+    _, _, section = (ast.get_docstring(member.owner) or "").partition("Attributes:\n")
+    found = re.search(rf"^    {member.name}: (.+)$", section, re.MULTILINE)
     if found is None:
-        raise GeneratorError(f"{module.path.name}: {node.name}.{name} is not documented")
+        place = f"{member.module.path.name}: {member.owner.name}.{member.name}"
+        raise GeneratorError(f"{place} is not documented")
     return f'"""{found[1]}"""'
 
 

@@ -41,6 +41,16 @@ class FS(Facade["vost.FS"]):
 
     __slots__ = ()
 
+    def __init__(
+        self,
+        store: GitStore,
+        commit_oid: bytes | str,
+        ref_name: str | None = None,
+        *,
+        writable: bool | None = None,
+    ) -> None:
+        self._stand_for(vost.FS(aio(store), commit_oid, ref_name, writable=writable))
+
     def read(
         self, path: str | os.PathLike[str], *, offset: int = 0, size: int | None = None
     ) -> bytes:
@@ -293,16 +303,6 @@ class FS(Facade["vost.FS"]):
     def close(self) -> None:
         """Release cached file handles. Idempotent; the snapshot stays usable."""
         run(self._aio.close())
-
-    def __init__(
-        self,
-        store: GitStore,
-        commit_oid: bytes | str,
-        ref_name: str | None = None,
-        *,
-        writable: bool | None = None,
-    ) -> None:
-        self._stand_for(vost.FS(aio(store), commit_oid, ref_name, writable=writable))
 
     @property
     def writable(self) -> bool:

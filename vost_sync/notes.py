@@ -10,10 +10,10 @@ import vost
 from vost_sync._drive import Facade, aio, aio_items, iterate, run
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsKeysAndGetItem
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
+    from _typeshed import SupportsKeysAndGetItem
     from typing_extensions import Self
 
     from vost_sync.fs import FS
@@ -143,6 +143,7 @@ class NoteNamespace(Facade["vost.NoteNamespace"], MutableMapping[str, str]):
 
         Args:
             other: Commits and texts.
+            **named: More of them, by keyword.
 
         Raises:
             ValueError: If a key names no commit.

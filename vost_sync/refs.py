@@ -11,8 +11,9 @@ from vost_sync import fs as _fs
 from vost_sync._drive import Facade, aio, aio_items, iterate, optional, run
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsKeysAndGetItem
     from collections.abc import Iterable, Iterator
+
+    from _typeshed import SupportsKeysAndGetItem
 
     from vost import ReflogEntry
     from vost_sync.fs import FS
@@ -71,24 +72,7 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
         return _fs.FS._of(run(self._aio.set(name, aio(fs))))
 
     def __setitem__(self, name: str, fs: FS) -> None:
-        """Create a branch or tag, or point a branch elsewhere, and return its new snapshot.
-
-        A branch moves whatever it is at now: there is no check for lost commits (the reflog knows
-        them). A tag is created as a lightweight one.
-
-        Args:
-            name: Short name.
-            fs: Any snapshot of this store, read-only ones too.
-
-        Returns:
-            A snapshot that is bound to ``name``.
-
-        Raises:
-            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or the
-                snapshot is of another store.
-            TypeError: If ``fs`` is no snapshot.
-            KeyError: If the tag exists.
-        """
+        """Do what ``set`` does."""
         run(self._aio.set(name, aio(fs)))
 
     def create(self, name: str) -> FS:
@@ -139,6 +123,7 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
 
         Args:
             other: Names and snapshots.
+            **named: More of them, by keyword.
 
         Raises:
             ValueError, TypeError, KeyError: As ``set``.

@@ -7,6 +7,7 @@ import enum
 import importlib
 import inspect
 import pkgutil
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -80,7 +81,7 @@ def complaints(module: ModuleType) -> list[str]:
     if not isinstance(exported, tuple):
         return ["__all__ is not a tuple"]
     found = [] if inspect.getdoc(module) else ["the module has no docstring"]
-    if list(exported) != sorted(exported):
+    if list(exported) != sorted(exported, key=_name_order):
         found.append("__all__ is not sorted")
     for name in exported:
         if not hasattr(module, name):
@@ -88,6 +89,11 @@ def complaints(module: ModuleType) -> list[str]:
         elif not name.startswith("__"):
             found += _undocumented(name, getattr(module, name))
     return found
+
+
+def _name_order(name: str) -> tuple[int, str]:
+    """Sort as the linter does: constants (and `FS`), classes, functions."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, name)
 
 
 def _undocumented(name: str, thing: Any) -> list[str]:
@@ -119,14 +125,14 @@ def test_public_module_is_complete_sorted_and_documented(name: str) -> None:
 @pytest.mark.parametrize("package", [vost, vost_sync], ids=lambda package: package.__name__)
 def test_package_exports_the_documented_names(package: ModuleType) -> None:
     assert DOCUMENTED - set(package.__all__) == set()
-    assert "__version__" in package.__all__
+    assert package.__version__ == vost.__version__
 
 
 def test_both_packages_export_the_same_names() -> None:
     assert vost.__all__ == vost_sync.__all__
 
 
-@pytest.mark.parametrize("name", sorted(set(vost.__all__) - {"retry_write"}))
+@pytest.mark.parametrize("name", sorted(vost.__all__))
 def test_values_and_errors_are_shared_and_classes_that_wait_are_not(name: str) -> None:
     same = getattr(vost, name) is getattr(vost_sync, name)
     awaits = _has_coroutines(getattr(vost, name))
@@ -137,7 +143,7 @@ def test_values_and_errors_are_shared_and_classes_that_wait_are_not(name: str) -
 def _has_coroutines(thing: Any) -> bool:
     if inspect.iscoroutinefunction(thing) or inspect.isasyncgenfunction(thing):
         return True
-    if not inspect.isclass(thing) or not thing.__module__.startswith("vost."):
+    if not inspect.isclass(thing) or thing.__module__.split(".")[0] != "vost":
         return False
     functions = [
         getattr(value, "__func__", getattr(value, "fget", value))
@@ -184,8 +190,12 @@ def test_check_finds_what_is_missing(change: dict[str, Any], complaint: str) -> 
         "class C:\n    'A class.'\n    def method(self): pass\n"
         "@dataclasses.dataclass\nclass D:\n    x: int\n"
     )
-    exec(source, vars(module) | {"__name__": "vost.sample"}, vars(module))
-    vars(module)["C"].__module__ = "vost.sample"
+    module.__name__ = "vost.sample"
+    sys.modules[module.__name__] = module
+    try:
+        exec(source, vars(module))
+    finally:
+        del sys.modules[module.__name__]
     vars(module).update({"__all__": ("f",)} | change)
     assert complaint in complaints(module)
 

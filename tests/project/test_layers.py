@@ -58,6 +58,7 @@ FOREIGN = {
     "isal": ("vost._storage",),
     "pytest": ("vost.testing", "vost._testing"),
     "typing_extensions": tuple(ALLOWED),
+    "_typeshed": tuple(ALLOWED),  # exists for type checkers only
     "aiofiles": ("vost.cli",),
     "asyncclick": ("vost.cli",),
     "rich": ("vost.cli",),
@@ -141,7 +142,8 @@ def _internal_objection(module: str, part: str, name: str) -> str | None:
         return None
     if target not in (*ALLOWED[part], *EXTRA.get(module, ())):
         return f"{part} may not import {target}"
-    private = any(segment.startswith("_") for segment in name.split(".")[1:2])
+    second = name.split(".")[1] if "." in name else ""
+    private = second.startswith("_") and not second.endswith("__")
     if private and target == "vost.public" and part in (*PUBLIC_ONLY, "vost_sync"):
         return "only public names"
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +17,8 @@ from vost._model.objects import oid_from_hex
 from vost._storage.protocols import RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from vost._model.objects import Oid
     from vost._storage.diskrefs import DiskRefs
@@ -52,12 +52,12 @@ def make_chain(git: Git, git_dir: Path, length: int) -> list[str]:
     )
     marks = git_dir / "marks"
     git(git_dir, "fast-import", "--quiet", f"--export-marks={marks}", stdin=stream)
-    lines = sorted(marks.read_text("ascii").split("\n")[:-1], key=lambda line: int(line[1:].split()[0]))
+    made = dict(line[1:].split() for line in marks.read_text("ascii").splitlines())
     for number in range(1, length + 1):
         git_dir.joinpath(f"refs/chain/{number}").unlink()
     git_dir.joinpath("refs/chain").rmdir()
     marks.unlink()
-    return [line.split()[1] for line in lines]
+    return [made[str(number)] for number in range(1, length + 1)]
 
 
 def test_git_reads_what_we_write(
@@ -194,19 +194,30 @@ def test_lock_of_git_makes_us_wait_and_stays(
     change(refs, RefUpdate(MAIN, commits[0], commits[1], "x"))
 
 
-@pytest.mark.parametrize("name", ["packed-refs", "HEAD"])
+@pytest.mark.parametrize(
+    "name, attempt",
+    [
+        ("HEAD", lambda refs, _: refs.set_symbolic("HEAD", "refs/heads/x")),
+        (
+            "packed-refs",
+            lambda refs, old: refs.compare_and_set(
+                [RefUpdate(MAIN, old, None)], identity="a <b>", time=1
+            ),
+        ),
+    ],
+)
 def test_other_locks_of_git_are_respected(
-    refs: DiskRefs, git_dir: Path, commits: list[Oid], name: str
+    refs: DiskRefs,
+    git_dir: Path,
+    commits: list[Oid],
+    name: str,
+    attempt: Callable[[DiskRefs, Oid], None],
 ) -> None:
     change(refs, RefUpdate(MAIN, None, commits[0], "x"))
     lock = git_dir / f"{name}.lock"
     lock.touch()
-    with pytest.raises(Busy, match=lock.name):
-        if name == "HEAD":
-            with refs.locked():
-                refs.set_symbolic("HEAD", "refs/heads/x")
-        else:
-            change(refs, RefUpdate(MAIN, commits[0], None, "x"))
+    with refs.locked(), pytest.raises(Busy, match=lock.name):
+        attempt(refs, commits[0])
     assert lock.exists()
     assert refs.get("HEAD") == commits[0]
     lock.unlink()
@@ -237,6 +248,18 @@ def test_directories_that_git_left_empty_are_no_obstacle(
     (git_dir / "logs/refs/heads/a/b").mkdir(parents=True)
     change(refs, RefUpdate("refs/heads/a", None, commits[0], "x"))
     assert [entry.message for entry in refs.reflog("refs/heads/a") or ()] == ["x"]
+
+
+@pytest.mark.parametrize("new", [1, None])
+def test_empty_directory_in_place_of_a_packed_ref_is_no_obstacle(
+    refs: DiskRefs, git_dir: Path, git: Git, commits: list[Oid], new: int | None
+) -> None:
+    git(git_dir, "update-ref", "refs/heads/a", commits[0].hex())
+    git(git_dir, "pack-refs", "--all")
+    (git_dir / "refs/heads/a/b").mkdir(parents=True)
+    value = None if new is None else commits[new]
+    change(refs, RefUpdate("refs/heads/a", commits[0], value, "x"))
+    assert refs.get("refs/heads/a") == value
 
 
 def test_detached_head_is_an_id(

@@ -39,10 +39,13 @@ import vost.files
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 
-ASYNC_FACES = (("asyncio", {}), ("trio", {}))
+Backend = tuple[str, dict[str, Any]]
+"""A value of the fixture ``anyio_backend``."""
+
+ASYNC_FACES: tuple[Backend, ...] = (("asyncio", {}), ("trio", {}))
 """The event loops, as values of the fixture ``anyio_backend``."""
 
-BLOCKING = ("blocking", {})
+BLOCKING: Backend = ("blocking", {})
 """The value of the fixture ``anyio_backend`` for the blocking face."""
 
 # Async methods whose blocking spelling is another one: design section 4.
@@ -93,7 +96,7 @@ async def collect(iterator: AsyncIterable[Any]) -> list[Any]:
     return [item async for item in iterator]
 
 
-def face_id(backend: tuple[str, object]) -> str:
+def face_id(backend: Backend) -> str:
     """Return the name of a face, for the ids of parametrised tests."""
     return backend[0]
 
@@ -118,8 +121,8 @@ class Face:
     def __getattr__(self, name: str) -> Any:
         """Return a public class or function of the package."""
         found = getattr(self.package, name)
-        if not self.is_blocking:
-            return found
+        if found is getattr(vost, name):
+            return found  # the async face, or a value or error that both faces share
         if isinstance(found, type):
             return BlockingClass(found)
         return _spelled_as(getattr(vost, name), found)
@@ -139,7 +142,9 @@ class BlockingClass:
         return wrapped(self._real(*unwrapped(args), **unwrapped(kwargs)))
 
     def __getattr__(self, name: str) -> Any:
-        return _spelled_as(getattr(getattr(vost, self._real.__name__), name), getattr(self._real, name))
+        return _spelled_as(
+            getattr(getattr(vost, self._real.__name__), name), getattr(self._real, name)
+        )
 
 
 class Blocking:
@@ -212,7 +217,7 @@ def unwrapped(value: Any) -> Any:
 
 def _model_of(kind: type) -> type | None:
     """Return the async class that a class of the blocking face corresponds to."""
-    if not kind.__module__.partition(".")[0] == "vost_sync":
+    if kind.__module__.partition(".")[0] != "vost_sync":
         return None
     name = kind.__name__.replace("TextWriter", "Writer")
     model = getattr(vost, name, None) or getattr(vost.files, name, None)

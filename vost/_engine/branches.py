@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vost._engine.commits import serialize_commit
+from vost._engine.lookup import DAMAGE, damaged
 from vost._model.errors import (
     InvalidRefNameError,
-    MissingObjectError,
-    ObjectNotFoundError,
     RefExistsError,
     RefNotFoundError,
 )
@@ -52,14 +51,11 @@ def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Com
         raise RefNotFoundError(name, f"{kind} not found: {name!r}")
     try:
         peeled = repository.peel(oid)
-    except ObjectNotFoundError:
-        raise MissingObjectError(
-            f"{kind} {name!r} names object {oid_to_hex(oid)}, which is missing from "
-            f"{repository.location}"
-        ) from None
-    if peeled is None:
-        raise ValueError(f"{kind} {name!r} does not point to a commit")
-    return repository.commit(peeled)
+        if peeled is not None:
+            return repository.commit(peeled)
+    except DAMAGE as error:
+        raise damaged(f"{kind} {name!r} (at {oid_to_hex(oid)})", error) from error
+    raise ValueError(f"{kind} {name!r} does not point to a commit")
 
 
 def names(repository: Repository, prefix: str) -> list[str]:

@@ -17,6 +17,8 @@ from vost._engine.contents import Place
 from vost._engine.lookup import find
 from vost._engine.staging import Staging, build_tree, report_changes
 from vost._model.errors import (
+    Busy,
+    GitError,
     PathIsDirectoryError,
     PathNotFoundError,
     RefNotFoundError,
@@ -169,11 +171,29 @@ class Draft:
             commit = self._prepared.commit
             message = commit.raw_message.decode("utf-8", "replace").rstrip("\n")
             update = RefUpdate(self._ref, self._base.oid, commit.oid, f"commit: {message}")
-            move_ref(self._repository, update)
-            for writer in self._flushed:
-                writer.release()
-            self._flushed.clear()
+            self._move(update)
             return self._prepared
+
+    def _move(self, update: RefUpdate) -> None:
+        # Out of reach of a discard until it is certain that the ref has not moved: an error or
+        # an interruption right after that must not take the branch's own commit away.
+        writers = self._flushed.copy()
+        self._flushed.clear()
+        moved = True
+        try:
+            move_ref(self._repository, update)
+        except (Busy, StaleSnapshotError, RefNotFoundError):
+            moved = False
+            raise
+        except BaseException:
+            moved = may_be_named(self._repository, update)
+            raise
+        finally:
+            if moved:
+                for writer in writers:
+                    writer.release()
+            else:
+                self._flushed.extend(writers)
 
     def discard(self) -> None:
         """Drop everything that was stored for the draft. Idempotent."""
@@ -240,6 +260,17 @@ def move_ref(repository: Repository, update: RefUpdate) -> None:
         else:
             return
     _raise_moved(update.name, update.old, actual)
+
+
+def may_be_named(repository: Repository, update: RefUpdate) -> bool:
+    """Tell whether a ref or its log may name the new commit of an update that was cut short."""
+    try:
+        if repository.refs.get(update.name) == update.new:
+            return True
+        entries = repository.refs.reflog(update.name) or ()
+    except (OSError, GitError):
+        return True
+    return update.new is not None and oid_to_hex(update.new) in {e.new_sha for e in entries}
 
 
 def _raise_moved(ref: str, expected: Oid | None, actual: Oid | None) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vost._engine.lookup import canonical_mode, find
+from vost._engine.lookup import canonical_mode, entries, find
 from vost._model.glob import iter_glob, parse_pattern
 from vost._model.paths import decode_name
 from vost._model.types import MODE_TREE
@@ -26,7 +26,7 @@ def iter_paths(reader: Reader, root: Oid, pattern: str | os.PathLike[str]) -> It
             return []
         return [
             (decode_name(name), child.mode == MODE_TREE)
-            for name, child in reader.tree(entry.oid).entries()
+            for name, child in entries(reader, entry.oid, path)
             if canonical_mode(child.mode) is not None
         ]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from vost._engine.trees import Entry
 from vost._model.errors import (
     CorruptObjectError,
+    GitError,
     MissingObjectError,
     ObjectNotFoundError,
     PathIsDirectoryError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vost._engine.repository import Reader, Repository
     from vost._storage.protocols import ObjectStream
 
+DAMAGE = (ObjectNotFoundError, CorruptObjectError)
 _PLAIN_MODES = frozenset((MODE_BLOB, MODE_EXECUTABLE, MODE_LINK, MODE_TREE))
 
 
@@ -63,12 +65,15 @@ def find(reader: Reader, root: Oid, path: str) -> Entry | None:
         return Entry(MODE_TREE, root)
     oid = root
     *parents, name = encode_path(path).split(b"/")
-    for parent in parents:
-        entry = reader.tree(oid).find(parent)
-        if entry is None or entry.mode != MODE_TREE:
-            return None
-        oid = entry.oid
-    entry = reader.tree(oid).find(name)
+    try:
+        for parent in parents:
+            entry = reader.tree(oid).find(parent)
+            if entry is None or entry.mode != MODE_TREE:
+                return None
+            oid = entry.oid
+        entry = reader.tree(oid).find(name)
+    except DAMAGE as error:
+        raise _at(path, error) from error
     if entry is None or entry.mode in _PLAIN_MODES:
         return entry
     mode = canonical_mode(entry.mode)
@@ -128,6 +133,14 @@ def _raise_absent(reader: Reader, root: Oid, path: str) -> NoReturn:
     raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")
 
 
+def entries(reader: Reader, oid: Oid, path: str) -> list[tuple[bytes, Entry]]:
+    """Return the entries of the directory ``oid``, which is at ``path``."""
+    try:
+        return reader.tree(oid).entries()
+    except DAMAGE as error:
+        raise _at(path, error) from error
+
+
 def exists(reader: Reader, root: Oid, path: str) -> bool:
     """Tell whether a file, link or directory is at ``path``."""
     return find(reader, root, path) is not None
@@ -152,9 +165,12 @@ def object_hash(reader: Reader, root: Oid, path: str) -> str:
 def size(reader: Reader, root: Oid, path: str) -> int:
     """Return the size in bytes of the file at ``path``, or of a directory's tree object."""
     entry = require(reader, root, path)
-    if entry.mode == MODE_TREE:
+    if entry.mode != MODE_TREE:
+        return _content_size(reader, entry, path)
+    try:
         return len(reader.tree(entry.oid).data)
-    return _content_size(reader, entry, path)
+    except DAMAGE as error:
+        raise _at(path, error) from error
 
 
 def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
@@ -162,7 +178,7 @@ def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
     entry = require(reader, root, path)
     if entry.mode == MODE_TREE:
         subdirectories = sum(
-            child.mode == MODE_TREE for _, child in reader.tree(entry.oid).entries()
+            child.mode == MODE_TREE for _, child in entries(reader, entry.oid, path)
         )
         length, links = 0, 2 + subdirectories
     else:
@@ -179,15 +195,21 @@ def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
 
 def listdir(reader: Reader, root: Oid, path: str) -> list[WalkEntry]:
     """Return the entries of the directory at ``path``, in tree order."""
-    return list(_children(reader, require_directory(reader, root, path).oid))
+    found = entries(reader, require_directory(reader, root, path).oid, path)
+    listed = ((name, canonical_mode(entry.mode), entry.oid) for name, entry in found)
+    return [
+        WalkEntry(decode_name(name), oid.hex().encode(), mode)
+        for name, mode, oid in listed
+        if mode is not None
+    ]
 
 
 def ls(reader: Reader, root: Oid, path: str) -> list[str]:
     """Return the names in the directory at ``path``, in tree order."""
-    tree = reader.tree(require_directory(reader, root, path).oid)
+    found = entries(reader, require_directory(reader, root, path).oid, path)
     return [
         decode_name(name)
-        for name, entry in tree.entries()
+        for name, entry in found
         if entry.mode in _PLAIN_MODES or canonical_mode(entry.mode) is not None
     ]
 
@@ -211,7 +233,7 @@ def walk(reader: Reader, root: Oid, path: str) -> Iterator[tuple[str, list[str],
         names: list[str] = []
         files: list[WalkEntry] = []
         below: list[tuple[str, Oid]] = []
-        for name, entry in reader.tree(oid).entries():
+        for name, entry in entries(reader, oid, directory):
             mode = canonical_mode(entry.mode)
             if mode is None:
                 continue
@@ -231,7 +253,7 @@ def walk_files(reader: Reader, oid: Oid, path: str) -> Iterator[tuple[str, Entry
     while pending:
         directory, tree_oid = pending.pop()
         below: list[tuple[str, Oid]] = []
-        for name, entry in reader.tree(tree_oid).entries():
+        for name, entry in entries(reader, tree_oid, directory):
             mode = canonical_mode(entry.mode)
             if mode is None:
                 continue
@@ -251,8 +273,8 @@ def read(repository: Repository, root: Oid, path: str, offset: int, length: int 
         if offset or length is not None:
             return repository.objects.get_range(entry.oid, offset, length)
         object_type, data = repository.objects.get(entry.oid)
-    except ObjectNotFoundError as error:
-        raise _missing(entry, path) from error
+    except DAMAGE as error:
+        raise _at(path, error) from error
     if object_type is not ObjectType.BLOB:
         raise CorruptObjectError(
             f"{path!r}: object {oid_to_hex(entry.oid)} is a {object_type.name.lower()}, not a blob"
@@ -312,22 +334,24 @@ def has_blob(repository: Repository, oid: Oid) -> bool:
         return False
 
 
-def _children(reader: Reader, oid: Oid) -> Iterator[WalkEntry]:
-    for name, entry in reader.tree(oid).entries():
-        mode = canonical_mode(entry.mode)
-        if mode is not None:
-            yield WalkEntry(decode_name(name), entry.oid.hex().encode(), mode)
-
-
 def _content_size(reader: Reader, entry: Entry, path: str) -> int:
     try:
         return reader.blob_size(entry.oid)
-    except ObjectNotFoundError as error:
-        raise _missing(entry, path) from error
+    except DAMAGE as error:
+        raise _at(path, error) from error
 
 
-def _missing(entry: Entry, path: str) -> MissingObjectError:
-    return MissingObjectError(
-        f"{path!r}: blob {oid_to_hex(entry.oid)} is missing from the repository "
-        "(git fsck lists what else is)"
-    )
+def _at(path: str, error: ObjectNotFoundError | CorruptObjectError) -> GitError:
+    return damaged(repr(path) if path else "the root directory", error)
+
+
+def damaged(where: str, error: ObjectNotFoundError | CorruptObjectError) -> GitError:
+    """Return an error that says where the damage is: people know paths and refs, not object ids.
+
+    Args:
+        where: What cannot be read.
+        error: What the storage says about the object behind it.
+    """
+    if isinstance(error, ObjectNotFoundError):
+        return MissingObjectError(f"{where} is damaged: {error} (git fsck lists what else is)")
+    return CorruptObjectError(f"{where} is damaged: {error}")

@@ -8,6 +8,7 @@ runs beside us would drop them from a pack, but never drops loose objects.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vost._engine.commits import parse_commit, tag_target
@@ -49,21 +50,28 @@ def pack_loose_objects(
     oids = _packable(repository, objects)
     if not oids:
         return 0
+    copied: list[Oid] = []
     writer = objects.pack_writer()
     try:
         for done, oid in enumerate(oids):
             check()
             report(Progress("packing", done, len(oids), writer.offset))
-            _copy_loose(objects, writer, oid)
+            # What vanished meanwhile or is damaged must not keep the rest from being packed.
+            with suppress(ObjectNotFoundError, GitError):
+                _copy_loose(objects, writer, oid)
+                copied.append(oid)
+        if not copied:
+            writer.discard()
+            return 0
         writer.finish()
     except BaseException:
         writer.discard()
         raise
     writer.release()
-    for oid in oids:
+    for oid in copied:
         objects.remove_loose(oid)
     report(Progress("packing", len(oids), len(oids), writer.offset), final=True)
-    return len(oids)
+    return len(copied)
 
 
 def collect_garbage(
@@ -113,10 +121,11 @@ def _reachable(repository: Repository, among: set[Oid]) -> dict[Oid, None]:
             continue
         try:
             object_type, data = repository.objects.get(oid)
+            links = _links(oid, object_type, data)
         except (ObjectNotFoundError, GitError):
             continue  # it vanished or is damaged: leave it where it is
         found[oid] = None
-        pending.extend(link for link in _links(oid, object_type, data) if link in among)
+        pending.extend(link for link in links if link in among)
     return found
 
 

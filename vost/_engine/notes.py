@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from vost._engine.branches import BRANCHES, TAGS, branch_commit, current_name, tag_commit
 from vost._engine.branches import exists as ref_exists
 from vost._engine.commits import serialize_commit
+from vost._engine.draft import may_be_named
+from vost._engine.lookup import DAMAGE, damaged
 from vost._engine.staging import Staging, build_tree
 from vost._engine.trees import Entry
 from vost._model.errors import (
@@ -77,7 +79,10 @@ def read_note(repository: Repository, namespace: str, key: str) -> str:
     found = None if root is None else next(_paths_of(repository, root, key), None)
     if found is None:
         _raise_absent(namespace, key)
-    return repository.objects.get(found[1])[1].decode("utf-8", "replace")
+    try:
+        return repository.objects.get(found[1])[1].decode("utf-8", "replace")
+    except DAMAGE as error:
+        raise damaged(f"The note for {key} in {NOTES}{namespace}", error) from error
 
 
 def has_note(repository: Repository, namespace: str, key: str) -> bool:
@@ -139,7 +144,7 @@ class NotesEdit:
                 resolve_key(repository, key): text for key, text in self._changes.items()
             }
             old = repository.refs.get(self._ref)
-            root = EMPTY_TREE_OID if old is None else repository.commit(old).tree
+            root = EMPTY_TREE_OID if old is None else _tree_of(repository, self._ref, old)
             writer = repository.objects.writer()
             try:
                 staging = self._stage(root)
@@ -158,11 +163,21 @@ class NotesEdit:
                 )
                 oid = writer.add(ObjectType.COMMIT, data)
                 writer.flush()
-                self._move(RefUpdate(self._ref, old, oid, message))
             except BaseException:
                 writer.discard()
                 raise
-            writer.release()
+            update = RefUpdate(self._ref, old, oid, message)
+            moved = True
+            try:
+                self._move(update)
+            except BaseException:
+                moved = may_be_named(repository, update)
+                raise
+            finally:
+                if moved:
+                    writer.release()
+                else:
+                    writer.discard()
 
     def _stage(self, root: Oid) -> Staging:
         """Stage the end of every present copy of the notes that change."""
@@ -199,7 +214,14 @@ def _root(repository: Repository, namespace: str) -> Oid | None:
         oid = repository.refs.get(NOTES + namespace)
     except InvalidRefNameError:
         return None
-    return None if oid is None else repository.commit(oid).tree
+    return None if oid is None else _tree_of(repository, NOTES + namespace, oid)
+
+
+def _tree_of(repository: Repository, ref: str, oid: Oid) -> Oid:
+    try:
+        return repository.commit(oid).tree
+    except DAMAGE as error:
+        raise damaged(ref, error) from error
 
 
 def _paths_of(repository: Repository, root: Oid, key: str) -> Iterator[tuple[str, Oid]]:

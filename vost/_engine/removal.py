@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vost._engine.lookup import find, walk_files
 from vost._model.changes import ChangeReport, FileEntry
 from vost._model.errors import PathIsDirectoryError, PathNotDirectoryError, PathNotFoundError
-from vost._model.paths import decode_name, normalize_root
+from vost._model.paths import decode_name, normalize_given
 from vost._model.types import MODE_TREE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def plan_removal(
     paths: dict[str, None] = {}
     removed: dict[str, FileEntry] = {}
     for source in sources:
-        path = normalize_root(source)
+        path = normalize_given(source)
         entry = find(reader, root, path)
         if entry is None:
             raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")

@@ -178,6 +178,12 @@ class Repository:
             if oid == EMPTY_TREE_OID:
                 return EMPTY_TREE
             tree = Tree(self._typed(oid, ObjectType.TREE))
+            try:
+                tree.check()
+            except CorruptObjectError as error:
+                raise CorruptObjectError(
+                    f"{self.location}: tree {oid_to_hex(oid)} is damaged: {error}"
+                ) from None
             self._trees.put(oid, tree)
         return tree
 
@@ -242,8 +248,7 @@ class Repository:
             object_type, data = self.objects.get(oid)
         except ObjectNotFoundError as error:
             raise MissingObjectError(
-                f"{self.location}: {expected.name.lower()} {oid_to_hex(oid)} is missing from the "
-                "repository (git fsck lists what else is)"
+                f"{self.location}: {expected.name.lower()} is missing: {error}"
             ) from error
         if object_type is not expected:
             raise CorruptObjectError(

@@ -73,6 +73,14 @@ class Tree:
             self._found[name] = entry
         return entry
 
+    def check(self) -> None:
+        """Look at the form of all entries; the other methods rely on it.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
+        self._well_formed_marks()
+
     def entries(self) -> list[tuple[bytes, Entry]]:
         """Return all entries with their names, in the order of the tree.
 
@@ -81,7 +89,7 @@ class Tree:
         """
         self._well_formed_marks()
         return [
-            (name, Entry(_MODES.get(mode) or int(mode, 8), oid))
+            (name, Entry(_MODES.get(mode) or _odd_mode(mode), oid))
             for mode, name, oid in _ENTRY.findall(self.data)
         ]
 
@@ -196,7 +204,7 @@ class Tree:
 
     def _entry_at(self, start: int, end: int) -> Entry:
         mode = self.data[start : self.data.index(b" ", start)]
-        return Entry(_MODES.get(mode) or int(mode, 8), self.data[end - 20 : end])
+        return Entry(_MODES.get(mode) or _odd_mode(mode), self.data[end - 20 : end])
 
     def _position(self, key: bytes) -> int:
         """Return the offset of the first entry that does not sort before ``key``."""
@@ -220,8 +228,14 @@ def _sort_key(named: tuple[bytes, Entry]) -> bytes:
     return name + b"/" if entry.mode == MODE_TREE else name
 
 
+def _odd_mode(text: bytes) -> int:
+    # A directory with permissions counts as one for Git; other odd modes are kept as they are.
+    return MODE_TREE if _is_tree_mode(text) else int(text, 8)
+
+
 def _is_tree_mode(text: bytes) -> bool:
-    return text.lstrip(b"0") == b"40000"
+    digits = text.lstrip(b"0")
+    return len(digits) == 5 and digits[:1] == b"4"
 
 
 def _make_marks(data: bytes) -> list[int]:

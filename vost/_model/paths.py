@@ -52,6 +52,19 @@ def normalize_path(path: str | os.PathLike[str]) -> str:
     return normal
 
 
+def normalize_given(path: str | os.PathLike[str]) -> str:
+    """Return the one spelling of a path that must be given, or ``""`` for the root.
+
+    Args:
+        path: Path inside a repository; ``""``, ``"/"`` and ``"."`` are the root, ``None`` is not.
+
+    Raises:
+        InvalidPathError: As :func:`normalize_path`, but never for the root.
+        TypeError: If ``path`` is ``None``, ``bytes`` or no path at all.
+    """
+    return _normalize(path)
+
+
 def normalize_root(path: str | os.PathLike[str] | None) -> str:
     """Return the one spelling of a path, or ``""`` for the root.
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vost._model.errors import GitError
-
 from . import reflog
-from .lockfiles import LockFiles, sync_directory
+from .directories import sync_directory
+from .lockfiles import LockFiles
 from .looserefs import read_loose, walk_loose
 from .packedrefs import PackedRefs
 from .refchecks import (
-    SYMBOLIC_DEPTH,
     check_ref_name,
     check_symbolic,
     check_updates,
-    too_deep,
 )
 from .transaction import Place, Transaction
 
@@ -56,7 +53,7 @@ class DiskRefs:
         self._lock = lock
         self._files = LockFiles(self._git_dir)
         self._packed = PackedRefs(self._git_dir)
-        self._place = Place(self._git_dir, self._files, self._packed, self.get)
+        self._place = Place(self._git_dir, self._files, self._packed)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -79,18 +76,7 @@ class DiskRefs:
             InvalidRefNameError: If ``name`` is no full ref name.
         """
         check_ref_name(name)
-        start = name
-        for _ in range(SYMBOLIC_DEPTH + 1):
-            value = read_loose(self._git_dir, name)
-            if value is None:
-                value = self._packed.snapshot().get(name)
-            if value is None:
-                # Deleted and made anew between the two looks (libgit2/libgit2#3561).
-                value = read_loose(self._git_dir, name)
-            if not isinstance(value, str):
-                return value
-            name = value
-        raise GitError(too_deep(start))
+        return self._place.get(name)
 
     def list(self, prefix: str) -> dict[str, Oid]:
         """Return all refs whose full name starts with ``prefix``, by full name, sorted.
@@ -111,6 +97,8 @@ class DiskRefs:
             oid = self.get(name) if isinstance(value, str) else value
             if oid is not None:
                 found[name] = oid
+            else:  # a symbolic ref that leads nowhere hides a packed ref of its name
+                found.pop(name, None)
         return dict(sorted(found.items()))
 
     def compare_and_set(self, updates: Sequence[RefUpdate], *, identity: str, time: int) -> None:

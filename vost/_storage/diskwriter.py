@@ -76,7 +76,7 @@ class DiskWriter:
         if oid in self or self._existing.holds(oid):
             return oid
         if self._pack is not None:
-            self._pack.add(oid, object_type, data)
+            self._add_packed(self._pack, oid, object_type, data)
         elif len(data) >= BIG:
             self._add_loose_stream(object_type, len(data), (data,))
         else:
@@ -116,8 +116,15 @@ class DiskWriter:
         pack = PackWriter(self._directory.packs.directory, self._deflater)
         self._pack, self._packed = pack, pack.entries
         for oid, (object_type, data) in self._small.items():
-            pack.add(oid, object_type, data)
+            self._add_packed(pack, oid, object_type, data)
         self._small.clear()
+
+    def _add_packed(self, pack: PackWriter, oid: Oid, object_type: ObjectType, data: bytes) -> None:
+        try:
+            pack.add(oid, object_type, data)
+        except BaseException:
+            self.discard()
+            raise
 
     def _add_loose_stream(self, object_type: ObjectType, size: int, chunks: Iterable[bytes]) -> Oid:
         """Write a large object to a temporary file; ``flush`` moves it to its place."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,34 +57,46 @@ class HandleLimit:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._owners: deque[HandleOwner] = deque()
+        # Weak, so that there is no cycle: a store that is dropped closes its files at once.
+        self._owners: deque[weakref.ref[HandleOwner]] = deque()
         self._lock = threading.Lock()
 
     def opened(self, owner: HandleOwner) -> None:
         """Take note that ``owner`` opened its handles; makes others drop theirs if need be."""
-        victims = []
+        reference = weakref.ref(owner)
         with self._lock:
-            if owner not in self._owners:
-                self._owners.append(owner)
-            spared = 0
-            while len(self._owners) > self._limit:
-                oldest = self._owners.popleft()
-                if oldest.used and spared < self._limit:
-                    oldest.used = False
-                    spared += 1
-                    self._owners.append(oldest)
-                else:
-                    victims.append(oldest)
+            if reference not in self._owners:
+                self._owners.append(reference)
+            victims = self._evict()
         for victim in victims:
             victim.drop_handles()
+
+    def _evict(self) -> list[HandleOwner]:
+        """Take the owners that are too many off the list and return them."""
+        victims = []
+        spared = 0
+        while len(self._owners) > self._limit:
+            reference = self._owners.popleft()
+            oldest = reference()
+            if oldest is None:
+                continue
+            if oldest.used and spared < self._limit:
+                oldest.used = False
+                spared += 1
+                self._owners.append(reference)
+            else:
+                victims.append(oldest)
+        return victims
 
     def close(self) -> None:
         """Make all owners drop their handles."""
         with self._lock:
-            owners = list(self._owners)
+            references = list(self._owners)
             self._owners.clear()
-        for owner in owners:
-            owner.drop_handles()
+        for reference in references:
+            owner = reference()
+            if owner is not None:
+                owner.drop_handles()
 
     def renew_lock(self) -> None:
         """Replace the lock: in a forked child another thread may have held the old one."""

@@ -19,7 +19,8 @@ from vost._model.errors import (
 )
 
 from .config import RepositoryConfig, read_config
-from .lockfiles import sync_directory, write_new
+from .directories import sync_directory
+from .lockfiles import write_new
 from .refchecks import check_symbolic, is_ref_name
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def find_leftovers(objects: str, *, min_age: float) -> Iterator[str]:
     for path in _temporaries(objects):
         if _is_dead(path, limit):
             yield path
-    yield from _dead_keeps(objects + "/pack")
+    yield from _dead_keeps(objects + "/pack", limit)
 
 
 def _temporaries(objects: str) -> Iterator[str]:
@@ -46,7 +46,7 @@ def _is_dead(path: str, limit: float) -> bool:
         return False
 
 
-def _dead_keeps(packs: str) -> Iterator[str]:
+def _dead_keeps(packs: str, limit: float) -> Iterator[str]:
     """Yield the ``.keep`` files of dead writers, and their packs if they never got an index."""
     try:
         names = set(os.listdir(packs))
@@ -54,12 +54,25 @@ def _dead_keeps(packs: str) -> Iterator[str]:
         return
     for name in sorted(names):
         path = f"{packs}/{name}"
-        if not name.endswith(".keep") or not is_our_keep(path) or is_in_flight(path):
+        if not name.endswith(".keep"):
             continue
         stem = name[: -len(".keep")]
+        if f"{stem}.pack" not in names and _is_old_and_empty(path, limit):
+            yield path  # its writer died before it could say whose it is
+            continue
+        if not is_our_keep(path) or is_in_flight(path):
+            continue
         if f"{stem}.pack" in names and not os.path.exists(f"{packs}/{stem}.idx"):
             yield f"{packs}/{stem}.pack"
         yield path
+
+
+def _is_old_and_empty(path: str, limit: float) -> bool:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return status.st_size == 0 and status.st_mtime <= limit
 
 
 def remove_leftovers(objects: str, *, min_age: float) -> list[str]:

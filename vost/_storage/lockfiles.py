@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from vost._model.errors import Busy, GitError
 
+from .directories import remove_empty_parents
 from .intent import NO_LOCK, PLAIN, TEMPORARY, IntentLog, Note
 from .refchecks import REF_PATIENCE, is_ref_name
 
@@ -79,8 +80,9 @@ class LockFiles:
         """
         claim = Claim(name, f"{self._git_dir}/{name}", "")
         self.check_directories(name)
-        claim.temporary = self.write_temporary(content, name)
         try:
+            claim.temporary = self._note_temporary(name)
+            write_new(claim.temporary, content)
             self._lock(claim)
         except BaseException:
             self.release(claim)
@@ -89,11 +91,14 @@ class LockFiles:
 
     def write_temporary(self, content: bytes, target: str = NO_LOCK) -> str:
         """Write a noted temporary file in the Git directory, durably; return its path."""
-        temporary = f"vost.ref-{secrets.token_hex(4)}.tmp"
-        self._intent.add(temporary, target)
-        path = f"{self._git_dir}/{temporary}"
+        path = self._note_temporary(target)
         write_new(path, content)
         return path
+
+    def _note_temporary(self, target: str) -> str:
+        temporary = f"vost.ref-{secrets.token_hex(4)}.tmp"
+        self._intent.add(temporary, target)
+        return f"{self._git_dir}/{temporary}"
 
     def commit(self, claim: Claim) -> None:
         """Put the new content in place; that unlocks the file."""
@@ -103,11 +108,14 @@ class LockFiles:
 
     def release(self, claim: Claim) -> None:
         """Unlock without a change. Idempotent."""
-        if claim.locked:
+        # An interruption may come between making the lock file and taking note of it.
+        if claim.locked or (claim.temporary and _same_file(claim.temporary, claim.lock_path)):
             claim.locked = False
             with suppress(OSError):
                 os.unlink(claim.lock_path)
         self._drop_temporary(claim)
+        if claim.made_directories:
+            remove_empty_parents(self._git_dir, claim.name)
 
     @staticmethod
     def _drop_temporary(claim: Claim) -> None:
@@ -246,17 +254,6 @@ def write_new(path: str, content: bytes) -> None:
             os.unlink(path)
         raise
     os.close(fd)
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in a directory durable."""
-    if os.name == "nt":  # pragma: no cover - Windows cannot open a directory
-        return
-    fd = os.open(path, os.O_RDONLY | PLAIN)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def refuse_locked(lock_path: str) -> NoReturn:

@@ -48,10 +48,7 @@ class _Opened(NamedTuple):
     def source(self, offset: int) -> Source:
         """Return the content from ``offset`` on."""
         handle = self.handle
-        total = self.header_size + self.size
-        if total > handle.size * MAX_INFLATION:
-            raise DamagedDataError("declares more content than its file can hold")
-        source = open_source(handle, 0, handle.size, total)
+        source = open_source(handle, 0, handle.size, self.header_size + self.size)
         source.skip(self.header_size + offset)
         return source
 
@@ -277,4 +274,6 @@ def _open(path: str) -> _Opened:
             break
         raw += more
     object_type, size, header_size = _parse(raw)
+    if size > handle.size * MAX_INFLATION:
+        raise DamagedDataError("declares more content than its file can hold")
     return _Opened(handle, object_type, size, header_size)

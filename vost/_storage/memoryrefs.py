@@ -18,6 +18,7 @@ from .refchecks import (
     first_below,
     names_above,
     refuse_clash,
+    refuse_twice,
     too_deep,
 )
 
@@ -86,17 +87,23 @@ class MemoryRefs:
         ordered = check_updates(updates)
         self._check_locked()
         values, logs = dict(self._values), dict(self._logs)
+        changed: set[str] = set()
         for update in ordered:
             actual = self.get(update.name)
             if actual != update.old:
                 raise RefMismatchError(update.name, update.old, actual)
+            if update.new == actual:
+                continue
+            name = update.name if update.new is None else self._follow(update.name)
+            if name in changed:
+                refuse_twice(name)
+            changed.add(name)
             if update.new is None:
-                values.pop(update.name, None)
-                logs.pop(update.name, None)
-            elif update.new != actual:
-                name = self._follow(update.name)
+                values.pop(name, None)
+                logs.pop(name, None)
+            else:
                 if actual is None:
-                    self._check_clash(name)
+                    self._check_clash(name, changed)
                 values[name] = update.new
                 if update.message is not None and name != "HEAD":
                     entry = reflog.make_entry(actual, update.new, identity, time, update.message)
@@ -135,12 +142,12 @@ class MemoryRefs:
             name = value
         raise GitError(too_deep(start))
 
-    def _check_clash(self, name: str) -> None:
-        values = self._values
+    def _check_clash(self, name: str, changed: set[str]) -> None:
+        others = self._values.keys() | changed
         for above in names_above(name):
-            if above in values:
+            if above in others:
                 refuse_clash(name, above)
-        below = first_below(name, values)
+        below = first_below(name, others)
         if below is not None:
             refuse_clash(name, below)
 

@@ -253,8 +253,8 @@ class Pack:
             size |= (byte & 0x7F) << shift
             shift += 7
             at += 1
-        if shift > 67:
-            raise DamagedDataError("impossible object size")
+        if size > handle.size * MAX_INFLATION:
+            raise DamagedDataError("declares more content than its file can hold")
         if kind < OFS_DELTA:
             if TYPE_OF_CODE[kind] is None:
                 raise DamagedDataError(f"unknown type of pack entry: {kind}")
@@ -322,7 +322,7 @@ def _inflate(handle: FileHandle, start: int, size: int) -> bytes:
     """Return the ``size`` bytes of the zlib stream at ``start``."""
     end = handle.size - _TRAILER_SIZE
     if size > (end - start) * MAX_INFLATION:
-        raise DamagedDataError("declares more content than its data can hold")
+        raise DamagedDataError("declares more content than its file can hold")
     if size <= 1 << 20:
         inflate = decompressobj()
         packed = handle.read_at(min(end - start, size + (size >> 8) + 256), start)

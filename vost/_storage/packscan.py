@@ -168,6 +168,21 @@ def _encode_distance(distance: int) -> bytes:
 
 def remove_pack(stem: str) -> None:
     """Delete a pack and what belongs to it, the index first. Idempotent."""
+    _remove_multi_pack_index(os.path.dirname(stem))
     for extension in (".idx", ".rev", ".bitmap", ".mtimes", ".promisor", ".pack", ".keep"):
         with suppress(FileNotFoundError):
             os.unlink(stem + extension)
+
+
+def _remove_multi_pack_index(directory: str) -> None:
+    """Delete git's index over several packs: it must not name one that is gone.
+
+    It is a cache: git writes it anew when it repacks.
+    """
+    chain = os.path.join(directory, "multi-pack-index.d")
+    for place in (directory, chain):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in sorted(os.listdir(place)):
+                if name.startswith("multi-pack-index") and name != "multi-pack-index.d":
+                    with suppress(FileNotFoundError):
+                        os.unlink(os.path.join(place, name))

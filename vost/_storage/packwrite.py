@@ -102,7 +102,13 @@ class PackWriter:
     # -- content ------------------------------------------------------------------------
 
     def add(self, oid: Oid, object_type: ObjectType, data: bytes) -> None:
-        """Write an object whose id is known."""
+        """Write an object whose id is known.
+
+        Raises:
+            RuntimeError: If the pack was finished or discarded (as it is when a write fails).
+        """
+        if self._descriptor < 0:
+            raise RuntimeError("this pack was finished or discarded already")
         entry = entry_header(object_type, len(data)) + self._deflater.deflate(object_type, data)
         self.entries[oid] = self._offset << 32 | crc32(entry)
         self._append(entry)
@@ -183,13 +189,24 @@ class PackWriter:
         data = b"".join(self._parts)
         self._parts.clear()
         self._buffered = 0
-        write_all(self._descriptor, data)
+        try:
+            write_all(self._descriptor, data)
+        except BaseException:
+            # Nobody knows how much of it was written: the pack cannot be continued.
+            self.discard()
+            raise
 
     def _truncate(self, offset: int) -> None:
         """Take back everything from ``offset`` on."""
+        if self._descriptor < 0:
+            return
         self._write_buffer()
-        os.ftruncate(self._descriptor, offset)
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        try:
+            os.ftruncate(self._descriptor, offset)
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+        except BaseException:
+            self.discard()
+            raise
         self._offset = offset
 
     # -- life ---------------------------------------------------------------------------
@@ -199,7 +216,13 @@ class PackWriter:
 
         Returns:
             The path of its files without the extension.
+
+        Raises:
+            RuntimeError: If the pack was finished or discarded.
+            OSError: If it cannot be written; nothing is left of it then.
         """
+        if self._descriptor < 0:
+            raise RuntimeError("this pack was finished or discarded already")
         try:
             return self._finish()
         except BaseException:
@@ -208,9 +231,7 @@ class PackWriter:
 
     def _finish(self) -> str:
         checksum = self._seal()
-        temporary = self._temporary
-        if temporary is None:
-            raise RuntimeError("the pack is finished already")
+        temporary = self._temporary or ""
         index, index_path = self._write_index(checksum)
         try:
             stem = self._claim_name(checksum)

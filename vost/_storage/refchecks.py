@@ -75,7 +75,7 @@ def check_updates(updates: Sequence[RefUpdate]) -> list[RefUpdate]:
     for update in ordered:
         check_ref_name(update.name)
         if update.name in names:
-            raise ValueError(f"{update.name} is updated twice in one transaction")
+            refuse_twice(update.name)
         names.add(update.name)
         if update.new is None:
             if update.name == "HEAD":
@@ -116,6 +116,15 @@ def refuse_clash(name: str, existing: str) -> NoReturn:
         f"{name} cannot be created beside {existing}: one would be a directory of the other "
         f"(choose another name, or delete {existing} first)"
     ) from None
+
+
+def refuse_twice(name: str) -> NoReturn:
+    """Refuse two updates of one ref in one transaction: there is no order between them.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is updated twice in one transaction")
 
 
 def too_deep(name: str) -> str:

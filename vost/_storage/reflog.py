@@ -17,8 +17,8 @@ from vost._model.errors import GitError
 from vost._model.objects import ZERO_OID, Oid, is_hex_oid, oid_to_hex
 from vost._model.types import ReflogEntry
 
+from .directories import remove_empty_directories, remove_empty_parents, sync_directory
 from .intent import PLAIN
-from .lockfiles import sync_directory
 
 _FOLDED = str.maketrans("\n\r\0", "   ")
 
@@ -109,26 +109,33 @@ def append(path: str, entry: ReflogEntry, *, durable: bool) -> Appended:
     """
     line = format_line(entry)
     fd = _open(path)
+    appended = Appended(path, 0, 0)
     try:
         before = os.fstat(fd).st_size
+        appended = Appended(path, before, before)
+        if before and not _ends_with_a_line(fd, before):
+            line = b"\n" + line  # or it would be lost behind what a crash cut off
         written = os.write(fd, line)
+        appended = Appended(path, before, before + written)
         if written != len(line):
-            os.ftruncate(fd, before)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         if durable:
             os.fsync(fd)
+            if before == 0:
+                sync_directory(os.path.dirname(path))
+    except BaseException:
+        take_back(appended)
+        raise
     finally:
         os.close(fd)
-    if durable and before == 0:
-        sync_directory(os.path.dirname(path))
-    return Appended(path, before, before + len(line))
+    return appended
 
 
 def _open(path: str) -> int:
     """Open a log file for appending; clear empty directories out of its way."""
     for _ in range(3):
         try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN, 0o666)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | PLAIN, 0o666)
         except FileNotFoundError:
             _make_parent(path)
         except IsADirectoryError:
@@ -141,6 +148,11 @@ def _open(path: str) -> int:
                 raise
             raise GitError(f"{path} is a symbolic link: expected a file") from error
     raise GitError(f"{path} cannot be made: its directory is removed as often as it is made")
+
+
+def _ends_with_a_line(fd: int, size: int) -> bool:
+    os.lseek(fd, size - 1, os.SEEK_SET)
+    return os.read(fd, 1) == b"\n"
 
 
 def _make_parent(path: str) -> None:
@@ -175,22 +187,3 @@ def remove(git_dir: str, name: str) -> None:
     with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
         os.unlink(path)
     remove_empty_parents(f"{git_dir}/logs", name)
-
-
-def remove_empty_parents(root: str, name: str) -> None:
-    """Remove the empty directories above a ref file; ``refs/heads`` and the like stay."""
-    parts = name.split("/")[:-1]
-    while len(parts) > 2:
-        try:
-            os.rmdir(f"{root}/{'/'.join(parts)}")
-        except OSError:
-            return
-        parts.pop()
-
-
-def remove_empty_directories(path: str) -> bool:
-    """Remove a directory that holds nothing but empty directories; tell whether that worked."""
-    for directory, _, _ in os.walk(path, topdown=False):
-        with suppress(OSError):
-            os.rmdir(directory)
-    return not os.path.lexists(path)

@@ -18,14 +18,25 @@ from vost._model.errors import GitError
 from vost._model.objects import Oid, oid_to_hex
 
 from . import reflog
-from .lockfiles import Claim, LockFiles, refuse_locked, sync_directory
+from .directories import remove_empty_directories, remove_empty_parents, sync_directory
+from .lockfiles import Claim, LockFiles, refuse_locked
 from .looserefs import lock_below, read_loose, walk_loose
 from .packedrefs import PACKED_REFS, PackedRefs
 from .protocols import RefMismatchError, RefUpdate
-from .refchecks import SYMBOLIC_DEPTH, check_ref_name, names_above, refuse_clash, too_deep
+from .refchecks import (
+    SYMBOLIC_DEPTH,
+    check_ref_name,
+    first_below,
+    names_above,
+    refuse_clash,
+    refuse_twice,
+    too_deep,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from .looserefs import RefValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,25 @@ class Place:
     git_dir: str
     files: LockFiles
     packed: PackedRefs
-    resolve: Callable[[str], Oid | None]
+
+    def get(self, name: str) -> Oid | None:
+        """Return what a ref points at, through symbolic refs; ``None``: nothing.
+
+        Raises:
+            GitError: If the file of the ref is damaged, or symbolic refs go in circles.
+        """
+        start = name
+        for _ in range(SYMBOLIC_DEPTH + 1):
+            value = read_loose(self.git_dir, name)
+            if value is None:
+                value = self.packed.snapshot().get(name)
+            if value is None:
+                # Deleted and made anew between the two looks (libgit2/libgit2#3561).
+                value = read_loose(self.git_dir, name)
+            if not isinstance(value, str):
+                return value
+            name = value
+        raise GitError(too_deep(start))
 
 
 @dataclass(slots=True)
@@ -79,45 +108,56 @@ class Transaction:
             self._commit()
         finally:
             if not committing:
-                for appended in reversed(self._appended):
-                    reflog.take_back(appended)
+                self._take_back_logs()
             self._clean()
 
     def _prepare(self, update: RefUpdate) -> None:
-        if update.old == update.new:
-            self._verify(update, self._place.resolve(update.name))
-            return
-        step, actual = self._lock(update)
-        self._verify(update, actual)
-        if update.old is None:
-            self._make_room(step.claim)
-
-    def _lock(self, update: RefUpdate) -> tuple[_Step, Oid | None]:
-        """Lock the file that an update changes: for a symbolic ref, its target."""
+        """Lock what an update changes and check that the update is possible."""
         place = self._place
+        if update.old == update.new:
+            self._verify(update, place.get(update.name))
+            return
+        claim, value = self._lock(update)
+        if isinstance(value, str):
+            actual = place.get(update.name)
+        else:
+            actual = value or place.packed.snapshot().get(claim.name)
+        self._verify(update, actual)
+        if value is None and update.new is not None:
+            self._make_room(claim)
+
+    def _lock(self, update: RefUpdate) -> tuple[Claim, RefValue | None]:
+        """Lock the file that an update changes and return what the file says.
+
+        For a symbolic ref that is its target; one that is deleted is the file itself, as for
+        ``git branch -d``.
+
+        Raises:
+            GitError: If symbolic refs go in circles.
+        """
         content = b"" if update.new is None else oid_to_hex(update.new).encode() + b"\n"
         name = update.name
         for _ in range(SYMBOLIC_DEPTH + 1):
-            claim = self._claim(name, content)
-            step = _Step(update, claim)
-            self._steps.append(step)
-            value = read_loose(place.git_dir, name)
-            if not isinstance(value, str):
-                return step, value or place.packed.snapshot().get(name)
-            if update.new is None:  # a symbolic ref is deleted itself, as git branch -d does
-                return step, place.resolve(name)
-            place.files.release(claim)
+            claim = self._claim(update, name, content)
+            self._steps.append(_Step(update, claim))
+            value = read_loose(self._place.git_dir, name)
+            if update.new is None or not isinstance(value, str):
+                return claim, value
+            self._place.files.release(claim)
             self._steps.pop()
             name = value
         raise GitError(too_deep(update.name))
 
-    def _claim(self, name: str, content: bytes) -> Claim:
+    def _claim(self, update: RefUpdate, name: str, content: bytes) -> Claim:
         check_ref_name(name)
         if any(step.claim.name == name for step in self._steps):
-            raise ValueError(f"{name} is updated twice in one transaction")
+            self._verify(update, self._place.get(update.name))
+            refuse_twice(name)
         try:
             return self._place.files.claim(name, content)
         except NotADirectoryError:
+            if update.old is not None:
+                raise RefMismatchError(update.name, update.old, None) from None
             for above in names_above(name):
                 if os.path.isfile(f"{self._place.git_dir}/{above}"):
                     refuse_clash(name, above)
@@ -137,13 +177,14 @@ class Transaction:
             GitError: If something that is no ref is in the way.
         """
         packed = self._place.packed.snapshot()
+        others = [step.claim.name for step in self._steps]
         for above in names_above(claim.name):
-            if packed.get(above) is not None:
+            if above in others or packed.get(above) is not None:
                 refuse_clash(claim.name, above)
-        below = packed.below(claim.name)
+        below = first_below(claim.name, others) or packed.below(claim.name)
         if below is not None:
             refuse_clash(claim.name, below)
-        if not os.path.lexists(claim.path) or reflog.remove_empty_directories(claim.path):
+        if not os.path.lexists(claim.path) or remove_empty_directories(claim.path):
             return
         for below, _ in walk_loose(self._place.git_dir, claim.name + "/"):
             refuse_clash(claim.name, below)
@@ -175,6 +216,12 @@ class Transaction:
             path = f"{self._place.git_dir}/{name}"
             self._appended.append(reflog.append(path, entry, durable=self._durable))
 
+    def _take_back_logs(self) -> None:
+        for appended in reversed(self._appended):
+            reflog.take_back(appended)
+        for step in self._steps:
+            remove_empty_parents(f"{self._place.git_dir}/logs", step.claim.name)
+
     def _commit(self) -> None:
         files = self._place.files
         deleted = []
@@ -189,7 +236,8 @@ class Transaction:
             os.replace(self._packed_content, self._place.packed.path)
             self._place.packed.forget()
         for claim in deleted:
-            with suppress(FileNotFoundError):
+            # An empty directory is in the place of a ref that is packed only.
+            with suppress(FileNotFoundError, IsADirectoryError):
                 os.unlink(claim.path)
         if self._durable:
             self._sync_directories()
@@ -213,8 +261,8 @@ class Transaction:
         files = self._place.files
         for step in self._steps:
             files.release(step.claim)
-            if step.update.new is None or step.claim.made_directories:
-                reflog.remove_empty_parents(self._place.git_dir, step.claim.name)
+            if step.update.new is None:
+                remove_empty_parents(self._place.git_dir, step.claim.name)
         if self._packed_content:
             with suppress(OSError):
                 os.unlink(self._packed_content)

@@ -171,10 +171,25 @@ class RefsContract:
         assert refs.list("refs/") == {f"refs/heads/{first}": A}
         assert refs.reflog(f"refs/heads/{second}") is None
 
+    def test_mismatch_comes_before_clash(self, refs: Refs) -> None:
+        """Who expects a value has a stale idea of the refs, whatever else is wrong."""
+        point(refs, "refs/heads/a", None, A)
+        for new in (B, None):
+            with pytest.raises(RefMismatchError):
+                point(refs, "refs/heads/a/b", A, new)
+
     def test_two_new_names_that_clash_are_refused(self, refs: Refs) -> None:
         """Also within one transaction."""
         with pytest.raises(InvalidRefNameError):
             change(refs, RefUpdate("refs/heads/a", None, A), RefUpdate("refs/heads/a/b", None, A))
+        with refs.locked():
+            refs.set_symbolic("refs/heads/alias", "refs/heads/a")
+        with pytest.raises(InvalidRefNameError):
+            change(
+                refs,
+                RefUpdate("refs/heads/alias", None, A),
+                RefUpdate("refs/heads/a/b", None, A),
+            )
         assert refs.list("refs/") == {}
 
     @pytest.mark.parametrize(
@@ -234,6 +249,8 @@ class RefsContract:
         assert refs.get_symbolic("refs/heads/alias") == MAIN
         assert refs.get(MAIN) == B
         assert [entry.message for entry in refs.reflog(MAIN) or ()] == ["why", "through the alias"]
+        with pytest.raises(ValueError, match="twice"):
+            change(refs, RefUpdate("refs/heads/alias", B, C), RefUpdate(MAIN, B, A))
         point(refs, "refs/heads/alias", B, None)
         assert refs.list("refs/heads/") == {MAIN: B}
 
