@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import shutil
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +27,16 @@ settings.register_profile(
     "nightly", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("VOST_HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C even where the shell that began it all ignores it, as for background jobs.
+
+    Child processes inherit that, and tests of interrupts would interrupt nothing.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(

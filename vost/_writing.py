@@ -235,8 +235,7 @@ class WriteOperations(Snapshot):
         options = self._options(message, operation, parents)
 
         def stage(draft: Draft) -> None:
-            for path in gone:
-                draft.take_away(path)
+            draft.take_away_existing(gone)
             draft.put_many(list(contents.items()))
 
         return await self._commit_edits(stage, options)

@@ -219,6 +219,41 @@ class NoteNamespace:
             return default
         return text
 
+    async def popitem(self) -> tuple[str, str]:
+        """Remove the first note and return the id of its commit and its text.
+
+        Raises:
+            NoteNotFoundError: (a ``KeyError``) If there are none.
+        """
+        keys = await self.keys()
+        if not keys:
+            raise NoteNotFoundError(f"there are no notes in {self._name!r}")
+        return keys[0], await self.pop(keys[0])
+
+    async def setdefault(self, key: str | FS, default: str | None = None) -> str:
+        """Return the note of a commit; if it has none, attach ``default`` to it.
+
+        Args:
+            key: The commit.
+            default: The note to attach.
+
+        Raises:
+            TypeError: If ``default`` is needed and is no text.
+            ValueError: If the key names no commit.
+        """
+        try:
+            return await self[key]
+        except NoteNotFoundError:
+            if default is None:
+                raise TypeError("a note must be str, not NoneType") from None
+            await self.set(key, default)
+            return default
+
+    async def clear(self) -> None:
+        """Remove all notes, each in a commit of its own."""
+        for key in await self.keys():
+            await self.pop(key, None)
+
     async def update(self, other: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
         """Set several notes in one commit.
 

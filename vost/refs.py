@@ -197,6 +197,41 @@ class RefDict:
             return default
         return fs
 
+    async def popitem(self) -> tuple[str, FS]:
+        """Delete the first ref and return its name and the snapshot that it had.
+
+        Raises:
+            RefNotFoundError: (a ``KeyError``) If there are none.
+        """
+        names = await self.keys()
+        if not names:
+            raise RefNotFoundError("", f"there are no {self._kind}")
+        return names[0], await self.pop(names[0])
+
+    async def setdefault(self, name: str, default: FS | None = None) -> FS:
+        """Return the snapshot of a branch or tag; if there is none, make it of ``default``.
+
+        Args:
+            name: Short name.
+            default: Any snapshot of this store.
+
+        Raises:
+            TypeError: If ``default`` is needed and is no snapshot.
+            ValueError: As ``set``.
+        """
+        try:
+            return await self[name]
+        except RefNotFoundError:
+            if default is None:
+                raise TypeError("Expected FS, got NoneType") from None
+            await self.set(name, default)
+            return default
+
+    async def clear(self) -> None:
+        """Delete all refs, one after the other."""
+        for name in await self.keys():
+            await self.pop(name, None)
+
     async def update(self, other: Mapping[str, FS] | Iterable[tuple[str, FS]]) -> None:
         """Set several refs, one after the other.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vost_sync._generate_layout import Expression
     from vost_sync._generate_source import Function, Member, Module, PublicClass
 
-_SEQUENCES = ("Iterable", "Sequence", "list", "tuple")
+_SEQUENCES = ("Iterable", "Sequence", "list")
 
 
 class ClassWriter:
@@ -64,7 +64,7 @@ class ClassWriter:
         head = self._function_head(module, node)
         docstring = self._docstring(module, node, node.name, 4)
         call = Call(self._local.original(node.name), self._arguments(node, skip=0))
-        return [*head, *docstring, *self._result("return ", node, call, 4)]
+        return [*head, *docstring, *self._result(node, call, 4)]
 
     def _quoted_base(self, base: str) -> str:
         """Quote the names of facade classes in a base: they may be defined later."""
@@ -123,9 +123,10 @@ class ClassWriter:
         call: Expression = target
         if member.kind != "property":
             arguments = self._arguments(member.node, skip=1)
-            call = self._operation(owner, member.name, arguments) or Call(target, arguments)
-        prefix = "" if item_change or _returns_nothing(member.node) else "return "
-        return [*lines, *self._result(prefix, member.node, call, 8)]
+            call = Call(target, arguments)
+            if member.name == "__getitem__":
+                call = f"{owner}[{arguments[0]}]"
+        return [*lines, *self._result(member.node, call, 8, ignore=item_change)]
 
     def _method_docstring(self, found: PublicClass, member: Member, name: str) -> list[str]:
         key = f"{found.name}.{member.name}"
@@ -133,14 +134,6 @@ class ClassWriter:
         if "keep" in forms and name != member.name:
             return [f'        """Do what ``{member.name}`` does."""']
         return self._docstring(member.module, member.node, key, 8)
-
-    def _operation(self, owner: str, name: str, arguments: list[Expression]) -> Expression | None:
-        """Return the natural form of a special method, where there is one."""
-        if name == "__getitem__":
-            return f"{owner}[{_flat(arguments[0])}]"
-        if name in {"__repr__", "__str__", "__len__", "__hash__"}:
-            return Call(name.strip("_"), [owner])
-        return None
 
     def _setter(self, member: Member, name: str) -> list[str]:
         lines = [f"    @{name}.setter", *self._head(name, member, returns="None")]
@@ -269,9 +262,9 @@ class ClassWriter:
         text = f"{one.arg}: {self._local.annotation(one.annotation, module)}"
         return text if default is None else f"{text} = {self._local.default(default, module)}"
 
-    def _arguments(self, node: Function, *, skip: int) -> list[Expression]:
+    def _arguments(self, node: Function, *, skip: int) -> list[str]:
         arguments = node.args
-        passed: list[Expression] = [self._argument(one) for one in arguments.args[skip:]]
+        passed = [self._argument(one) for one in arguments.args[skip:]]
         if arguments.vararg is not None:
             passed.append(f"*{self._argument(arguments.vararg)}")
         passed += [f"{one.arg}={self._argument(one)}" for one in arguments.kwonlyargs]
@@ -292,12 +285,15 @@ class ClassWriter:
                 return f"{self._local.drive('aio_each')}({one.arg})"
         return f"{self._local.drive('aio')}({one.arg})"
 
-    def _result(self, prefix: str, node: Function, call: Expression, indent: int) -> list[str]:
+    def _result(
+        self, node: Function, call: Expression, indent: int, *, ignore: bool = False
+    ) -> list[str]:
         if is_async(node) and not is_async_iterator(node):
             call = Call(self._local.drive("run"), [call])
-        if node.returns is None or not prefix:
-            return statement(prefix, call, indent)
-        return statement(prefix, self._wrapped(node.returns, call), indent)
+        returns = node.returns
+        if ignore or returns is None or ast.unparse(returns) == "None":
+            return statement("", call, indent)
+        return statement("return ", self._wrapped(returns, call), indent)
 
     def _wrapped(self, returns: ast.expr, value: Expression) -> Expression:
         """Return ``value`` with what the annotation says to be a facade turned into one."""
@@ -345,11 +341,3 @@ def _default_of(node: Function, name: str) -> object:
     index = [one.arg for one in node.args.args].index(name) - len(node.args.args)
     default = node.args.defaults[index]
     return default.value if isinstance(default, ast.Constant) else None
-
-
-def _returns_nothing(node: Function) -> bool:
-    return isinstance(node.returns, ast.Constant) and node.returns.value is None
-
-
-def _flat(expression: Expression) -> str:
-    return expression if isinstance(expression, str) else expression.flat()

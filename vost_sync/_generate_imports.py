@@ -44,12 +44,6 @@ class Scope:
         """Tell whether the classes of a module have hand-written counterparts."""
         return self.rules.classes.get(module.name) is not None
 
-    def is_shared(self, module: Module, name: str) -> bool:
-        """Tell whether an exported name is one and the same in both packages."""
-        if self.is_hand_written(module):
-            return False
-        return name not in self.classes and name not in self.functions
-
     def exports(self, module: Module) -> tuple[str, ...]:
         """Return the ``__all__`` of the generated module."""
         counterparts = self.rules.classes.get(module.name)

@@ -142,7 +142,7 @@ _DOCSTRINGS = (
 )
 
 # What a MutableMapping makes of its other methods.
-_MIXED_IN = ("get", "items", "keys", "pop", "values")
+_MIXED_IN = ("clear", "get", "items", "keys", "pop", "popitem", "setdefault", "values")
 
 _MEMBERS = {
     # A repository is not part of the public API: open() makes stores.

@@ -172,7 +172,7 @@ class Package:
 
 
 def names_in(node: ast.AST | None) -> set[str]:
-    """Return the names that an annotation or a default uses, also inside string annotations."""
+    """Return the names that an annotation or a default uses, without the builtin ones."""
     found: set[str] = set()
     for inner in ast.walk(node) if node is not None else ():
         if isinstance(inner, ast.Name) and not hasattr(builtins, inner.id):

@@ -156,7 +156,7 @@ def test_keyboard_interrupt_lands_in_the_caller():
     async def work() -> None:
         def block() -> None:
             signal.raise_signal(signal.SIGINT)
-            time.sleep(5)
+            time.sleep(5)  # the interrupt ends it
 
         await _offload.run(block)
 

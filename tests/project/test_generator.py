@@ -85,6 +85,7 @@ class Base:
     "thing": '''
 """Things."""
 from __future__ import annotations
+from collections.abc import AsyncGenerator, Callable
 from aio._base import Base
 __all__ = ("Other", "Thing", "find")
 class Thing(Base):
@@ -156,16 +157,46 @@ def test_git_attributes_tell_generated_files_from_hand_written_ones():
     assert "/vost_sync/__init__.py         linguist-generated=true" in lines
 
 
-def test_check_runs_as_a_file_when_the_package_cannot_be_imported(tmp_path):
-    shutil.copytree(ROOT / "vost_sync", tmp_path / "vost_sync")
-    shutil.copytree(ROOT / "vost", tmp_path / "vost")
-    (tmp_path / "vost_sync" / "__init__.py").write_text("raise ImportError\n")
-    command = [sys.executable, tmp_path / "vost_sync" / "_generate.py"]
-    check = subprocess.run([*command, "--check"], capture_output=True, text=True, cwd=tmp_path)
-    assert check.returncode == 1
-    assert "__init__.py is out of date" in check.stderr
-    subprocess.run(command, check=True, cwd=tmp_path)
-    subprocess.run([*command, "--check"], check=True, cwd=tmp_path)
+@pytest.fixture
+def copies(tmp_path) -> Path:
+    """Return the blocking package in a copy of the project."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for package in ("vost", "vost_sync"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
+    return tmp_path / "vost_sync"
+
+
+def test_generator_runs_as_a_file_when_the_package_cannot_be_imported(copies):
+    (copies / "__init__.py").write_text("raise ImportError\n")
+    command = [sys.executable, copies / "_generate.py"]
+    subprocess.run(command, check=True, cwd=copies.parent)
+    assert differences(generate(ROOT / "vost", "vost_sync", vost_rules()), copies) == []
+
+
+def test_main_mends_what_check_finds(copies, capsys):
+    (copies / "fs.py").unlink()
+    with (copies / "refs.py").open("a") as file:
+        file.write("x = 1\n")
+    assert main(["--check"], copies) == 1
+    said = capsys.readouterr().err
+    assert "fs.py is missing\nrefs.py is out of date:\n" in said
+    assert "Run `python -m vost_sync._generate`." in said
+    assert main([], copies) == 0
+    assert main(["--check"], copies) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_main_does_not_mend_orphans(copies, capsys):
+    (copies / "orphan.py").touch()
+    assert main([], copies) == 1
+    assert "orphan.py is neither generated nor known" in capsys.readouterr().err
+
+
+def test_main_says_which_rule_is_missing(copies, capsys):
+    path = copies.parent / "vost" / "retry.py"
+    path.write_text(path.read_text().replace("retries: int = 5", "retries=5"))
+    assert main([], copies) == 2
+    assert capsys.readouterr().err == "retry.py: retries has no annotation\n"
 
 
 def test_main_checks_the_package_and_says_nothing_when_it_is_up_to_date(capsys):
@@ -308,6 +339,8 @@ def test_generate_shares_values_and_imports_facades(tmp_path):
             '    async def f(self, x: dict[str, Thing]) -> None:\n        """F."""\n',
             "no rule for an",
         ),
+        ("    async def f(self, x: Callable[[Thing], int]) -> None: 'F.'\n", "no rule for an arg"),
+        ("    async def f(self) -> AsyncGenerator[list[Thing], None]: 'F.'\n", "no rule for items"),
         ("    x: int = 0\n", "no rule for class attributes"),
         ("    def f(self) -> None:\n        self.x = 1\n", "must be seen"),
         (
@@ -321,6 +354,25 @@ def test_generate_refuses_what_it_has_no_rule_for(tmp_path, addition, complaint)
     text = SAMPLE["thing"].replace("class Other:", f"{addition}class Other:")
     with pytest.raises(GeneratorError, match=complaint):
         generate_sample(tmp_path, thing=text)
+
+
+@pytest.mark.parametrize(
+    "changes, complaint",
+    [
+        ({"thing": SAMPLE["thing"].replace('"""Things."""', "")}, "aio/thing.py has no docstring"),
+        ({"thing": SAMPLE["thing"].replace('"""Without', 'x = """Without')}, "Other has no doc"),
+        ({"_base": SAMPLE["_base"].replace("child: What", "kid: What")}, "child is not documented"),
+        ({"_base": "class Other: pass\n"}, "base class Base not found in aio._base"),
+    ],
+)
+def test_generate_refuses_incomplete_sources(tmp_path, changes, complaint):
+    with pytest.raises(GeneratorError, match=complaint):
+        generate_sample(tmp_path, **changes)
+
+
+def test_generate_refuses_a_directory_that_is_no_package(tmp_path):
+    with pytest.raises(GeneratorError, match="is no package"):
+        generate(tmp_path, "blocking", sample_rules())
 
 
 def test_generate_copies_a_private_type_alias(tmp_path):

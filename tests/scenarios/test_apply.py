@@ -193,7 +193,8 @@ async def test_paths_that_do_not_exist_are_ignored_and_not_counted(store):
     fs = await fs.apply({"n": b"1"}, removes=["missing", "d/missing", "a/below-a-file", "no/dir"])
     assert fs.message == "+ n"
     assert changed(fs.changes) == {"add": ["n"]}
-    assert await fs.apply(removes=["missing"]) is fs
+    assert set(await contents(fs)) == {"a", "b", "d/x", "d/y", "d/e/z", "n"}
+    assert await fs.apply(removes=["missing", "a/below-a-file"]) is fs
     assert await fs.apply(removes="missing/") is fs
 
 
@@ -323,3 +324,21 @@ async def test_thousands_of_writes_are_one_commit(disk_store, repo, git):
     removed = await fs.apply({"d1/new": b""}, removes=[f"d{index}" for index in range(1, 40)])
     assert await removed.ls() == ["d0", "d1"]
     assert await removed.ls("d1") == ["new"]
+
+
+async def test_a_submodule_is_preserved_and_counts_as_absent(disk_store, repo, git):
+    """D28: vost has no content for it, but no commit of vost takes it away either."""
+    head = await tip(disk_store)
+    blob = git(repo, "hash-object", "-w", "--stdin", stdin=b"x")
+    entries = f"100644 blob {blob}\tf\n160000 commit {head}\tsub\n"
+    tree = git(repo, "mktree", "--missing", stdin=entries)
+    git(repo, "update-ref", "refs/heads/main", git(repo, "commit-tree", tree, "-m", "by git"))
+    fs = await main(disk_store)
+    assert await fs.apply(removes=["sub", "sub/x"]) is fs
+    async with fs.batch() as batch:
+        with pytest.raises(FileNotFoundError, match="sub"):
+            await batch.remove("sub")
+        await batch.write("g", b"1")
+        await batch.remove("f")
+    assert git(repo, "ls-tree", "--name-only", "main").split() == ["g", "sub"]
+    assert batch.fs.message == "Batch: +1 -1"

@@ -54,14 +54,16 @@ def strangers(repository: Path) -> list[str]:
 
 def assert_tidy(repository: Path) -> None:
     """Fail unless nothing temporary is left anywhere, neither ours nor a dead writer's."""
-    assert strangers(repository) + leftovers(repository) == []
+    left = strangers(repository) + leftovers(repository)
+    assert not left, f"left behind: {left}"
 
 
 def assert_usable(repository: Path) -> None:
     """Fail unless git finds it sound and no lock or stray file lies about."""
     assert_fsck_clean(repository)
-    assert strangers(repository) == []
-    assert (repository / "vost.intent").stat().st_size == 0
+    left = strangers(repository)
+    assert not left, f"left behind: {left}"
+    assert (repository / "vost.intent").stat().st_size == 0, "a note of a dead writer is left"
 
 
 def first_parents(git: Git, repository: Path, name: str = "refs/heads/main") -> list[str]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LONG_AGO = 4 * 7 * 24 * 3600
 MAIN = "refs/heads/main"
 NOTES = "refs/notes/many"
+ALL = 10_000
+ALL = 10_000
 ERRORS = {"ENOSPC": 28, "EIO": 5, "EMFILE": 24, "EDQUOT": 122}
 
 
@@ -52,12 +54,11 @@ class Sweep:
     trees: tuple[str, str]
     calls: dict[str, int]
 
-    def points(self, chance: random.Random, share: float) -> Iterator[tuple[str, int]]:
-        """Yield the calls at which it is stopped: all, or a share of each kind."""
+    def points(self, chance: random.Random, each: int) -> Iterator[tuple[str, int]]:
+        """Yield the calls at which it is stopped: so many of each kind, if there are as many."""
         for system_call in CHANGING:
             count = self.calls.get(system_call, 0)
-            chosen = max(1, round(count * share)) if count else 0
-            for number in sorted(chance.sample(range(1, count + 1), chosen)):
+            for number in sorted(chance.sample(range(1, count + 1), min(each, count))):
                 yield system_call, number
 
     def start(self, server: ForkServer, repository: Path, **options: object) -> Child:
@@ -146,13 +147,13 @@ def assert_gc_tidies(repository: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", small_and_full(0.15, 1.0))
+@pytest.mark.parametrize("each", small_and_full(1, ALL))
 def test_kill_at_any_system_call_leaves_old_or_new_state(
-    share: float, sweep: Sweep, server: ForkServer, strace: str, tmp_path: Path, git: Git, seed: int
+    each: int, sweep: Sweep, server: ForkServer, strace: str, tmp_path: Path, git: Git, seed: int
 ) -> None:
     repository = tmp_path / "r.git"
     stops = 0
-    for system_call, number in sweep.points(random.Random(seed), share):
+    for system_call, number in sweep.points(random.Random(seed), each):
         at = f"{system_call} number {number}"
         child = sweep.start(server, repository)
         inject(child, strace, system_call, "signal=KILL", str(number))
@@ -169,13 +170,13 @@ def test_kill_at_any_system_call_leaves_old_or_new_state(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", small_and_full(0.15, 1.0))
+@pytest.mark.parametrize("each", small_and_full(1, ALL))
 def test_interrupt_at_any_system_call_leaves_old_or_new_state(
-    share: float, sweep: Sweep, server: ForkServer, strace: str, tmp_path: Path, git: Git, seed: int
+    each: int, sweep: Sweep, server: ForkServer, strace: str, tmp_path: Path, git: Git, seed: int
 ) -> None:
     repository = tmp_path / "r.git"
     stops = 0
-    for system_call, number in sweep.points(random.Random(seed + 1), share):
+    for system_call, number in sweep.points(random.Random(seed + 1), each):
         at = f"{system_call} number {number}"
         child = sweep.start(server, repository, again=True)
         inject(child, strace, system_call, "signal=INT", str(number))
@@ -195,11 +196,11 @@ def test_interrupt_at_any_system_call_leaves_old_or_new_state(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", small_and_full(0.08, 1.0))
+@pytest.mark.parametrize("each", small_and_full(1, ALL))
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_error_of_any_system_call_is_reported_and_harmless(
     lasting: bool,
-    share: float,
+    each: int,
     sweep: Sweep,
     server: ForkServer,
     strace: str,
@@ -210,8 +211,10 @@ def test_error_of_any_system_call_is_reported_and_harmless(
     repository = tmp_path / "r.git"
     chance = random.Random(seed + 2)
     stops = 0
-    for system_call, number in sweep.points(chance, share):
-        for error in chance.sample(sorted(ERRORS), len(ERRORS) if share == 1.0 else 1):
+    for system_call, number in sweep.points(chance, each):
+        if system_call == "flock":
+            continue  # unlocking does not fail like that, and locking gives way as if it were held
+        for error in chance.sample(sorted(ERRORS), 2 if each == ALL else 1):
             at = f"{error} from {system_call} number {number}"
             child = sweep.start(server, repository, again=not lasting)
             when = f"{number}+" if lasting else str(number)

@@ -111,7 +111,7 @@ class LocalFile:
         """
         # Not to hang on a FIFO that nobody writes to, before fstat can tell what it is.
         descriptor = os.open(self.local_path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
+        try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
                 raise PathIsDirectoryError(f"Is a directory: {self.local_path!r}")
@@ -120,7 +120,11 @@ class LocalFile:
             mode = self.mode
             if mode is None:
                 mode = MODE_EXECUTABLE if status.st_mode & 0o111 else MODE_BLOB
-            return Entry(mode, self._store_open(file, status.st_size, place))
+            # A file object that is refused (of a directory) would not close its descriptor.
+            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+                return Entry(mode, self._store_open(file, status.st_size, place))
+        finally:
+            os.close(descriptor)
 
     def _store_open(self, file: IO[bytes], size: int, place: Place) -> Oid:
         if size <= STREAM_THRESHOLD:

@@ -122,10 +122,16 @@ class Draft:
                 self._staging.put(path, content.store(place))
 
     def take_away(self, path: str) -> None:
-        """Stage the removal of a file or a whole directory; absent ones are no error."""
+        """Stage the removal of an entry of the snapshot: a file or a whole directory."""
         with self._mutex:
             self._staging.take_away(path)
             self._prepared = None
+
+    def take_away_existing(self, paths: Sequence[str]) -> None:
+        """Stage the removal of those of ``paths`` that the snapshot has."""
+        for path in paths:
+            if find(self._repository, self._base.tree, path) is not None:
+                self.take_away(path)
 
     def remove_file(self, path: str) -> None:
         """Stage the removal of one file.
@@ -137,9 +143,11 @@ class Draft:
         with self._mutex:
             old = find(self._repository, self._base.tree, path)
             staged = self._staging.state(path)
-            is_directory = old is not None and old.mode == MODE_TREE
-            if is_directory or self._staging.is_directory(path):
+            replaced = self._staging.is_directory(path)
+            if old.mode == MODE_TREE if old is not None else replaced:
                 raise PathIsDirectoryError(f"Is a directory: {path!r} (remove its files instead)")
+            if replaced:
+                return  # the file of the snapshot gave way to a directory already
             if old is None and staged is KeyError:
                 raise PathNotFoundError(f"No such file in the snapshot or the batch: {path!r}")
             self._staging.take_away(path)

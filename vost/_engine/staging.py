@@ -171,7 +171,10 @@ def build_tree(
         for directory, changes in levels[depth].items():
             check()
             parent, _, name = directory.rpartition("/")
-            oid = _edit_directory(repository, writer, bases.of(directory), changes)
+            base = bases.of(directory)
+            oid = _edit_directory(repository, writer, base, changes)
+            if oid is None and base is None:
+                continue  # no directory before or after: a file of that name stays as it is
             above = levels[depth - 1].setdefault(parent, {})
             above[encode_path(name)] = None if oid is None else Entry(MODE_TREE, oid)
     new_root = _edit_directory(repository, writer, bases.of(""), levels[0].get("", {}))

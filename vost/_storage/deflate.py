@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 try:
     from isal import igzip_lib, isal_zlib
 except ImportError:  # pragma: no cover - platforms without a wheel
+    decompress = zlib.decompress
     decompressobj = zlib.decompressobj
     crc32 = zlib.crc32
     INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error,)
     _fast_compress = zlib.compress
     _fast_compressobj = zlib.compressobj
 else:
+    decompress = isal_zlib.decompress
     decompressobj = isal_zlib.decompressobj  # type: ignore[assignment]
     crc32 = isal_zlib.crc32
     INFLATE_ERRORS = (zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]

@@ -19,6 +19,13 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
+def sync_directories(top: str, path: str) -> None:
+    """Make the names in all directories durable from that of ``path`` up to ``top``."""
+    while len(path) > len(top):
+        path = os.path.dirname(path)
+        sync_directory(path)
+
+
 def remove_empty_parents(root: str, name: str) -> None:
     """Remove the empty directories above a ref file; ``refs/heads`` and the like stay."""
     parts = name.split("/")[:-1]

@@ -17,7 +17,14 @@ from vost._model.errors import CorruptObjectError
 from vost._model.objects import ObjectHeader
 
 from .damage import TYPE_OF_CODE, DamagedDataError, describe_damage, is_content_of
-from .deflate import MALFORMED, MAX_INFLATION, Inflater, decompressobj
+from .deflate import (
+    INFLATE_ERRORS,
+    MALFORMED,
+    MAX_INFLATION,
+    Inflater,
+    decompress,
+    decompressobj,
+)
 from .deltas import MAX_CHAIN, DeltaBaseCache, apply, result_size
 from .handles import FileHandle, HandleLimit
 from .packindex import PackIndex
@@ -230,10 +237,15 @@ class Pack:
             shift += 7
             at += 1
         if size < _SMALL:
-            inflate = decompressobj()
-            data = inflate.decompress(head[at:], size + 1)
-            if inflate.eof and len(data) == size:
-                return object_type, data
+            # In one call, which passes over what follows the stream: cheaper than an object that
+            # would tell where it ended. So few bytes cannot inflate to more than some megabytes.
+            try:
+                data = decompress(head[at:])
+            except INFLATE_ERRORS:
+                pass  # there is more of it than was read, or it is damaged: the long way tells
+            else:
+                if len(data) == size:
+                    return object_type, data
         return object_type, _inflate(handle, offset + at, size)
 
     def entry(self, handle: FileHandle, offset: int) -> RawEntry:

@@ -17,7 +17,7 @@ from vost._model.errors import GitError
 from vost._model.objects import ZERO_OID, Oid, is_hex_oid, oid_to_hex
 from vost._model.types import ReflogEntry
 
-from .directories import remove_empty_directories, remove_empty_parents, sync_directory
+from .directories import remove_empty_directories, remove_empty_parents, sync_directories
 from .intent import PLAIN
 
 _FOLDED = str.maketrans("\n\r\0", "   ")
@@ -100,14 +100,15 @@ def read(path: str) -> list[ReflogEntry] | None:
         os.close(fd)
 
 
-def append(path: str, entry: ReflogEntry, *, durable: bool) -> Appended:
-    """Append one line to the log file ``path``, which is made if it is missing.
+def append(git_dir: str, name: str, entry: ReflogEntry, *, durable: bool) -> Appended:
+    """Append one line to the log of a ref, which is made if it is missing.
 
     Raises:
         GitError: If logs of other, deleted refs are where the file or its directory must be.
         OSError: If the line cannot be written, for want of space for example.
     """
     line = format_line(entry)
+    path = f"{git_dir}/logs/{name}"
     fd = _open(path)
     appended = Appended(path, 0, 0)
     try:
@@ -122,7 +123,7 @@ def append(path: str, entry: ReflogEntry, *, durable: bool) -> Appended:
         if durable:
             os.fsync(fd)
             if before == 0:
-                sync_directory(os.path.dirname(path))
+                sync_directories(git_dir, path)
     except BaseException:
         take_back(appended)
         raise

@@ -87,6 +87,28 @@ def is_held(path: str) -> bool:
         os.close(descriptor)
 
 
+def remove_if_dead(path: str, *others: str) -> bool:
+    """Remove a file that is made to be locked, and ``others``, unless a process holds the lock.
+
+    The lock is taken for it: who created the file and is about to lock it sees then that it is
+    gone, and makes a new one.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        remove_quietly([*others, path])
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of ``data``, however many calls it takes."""
     written = os.write(descriptor, data)

@@ -208,13 +208,13 @@ class Transaction:
             update = step.update
             if update.new is None or update.message is None or step.claim.name == "HEAD":
                 continue
-            name = f"logs/{step.claim.name}"
-            self._place.files.check_directories(name)
+            self._place.files.check_directories(f"logs/{step.claim.name}")
             entry = reflog.make_entry(
                 update.old, update.new, self._identity, self._time, update.message
             )
-            path = f"{self._place.git_dir}/{name}"
-            self._appended.append(reflog.append(path, entry, durable=self._durable))
+            self._appended.append(
+                reflog.append(self._place.git_dir, step.claim.name, entry, durable=self._durable)
+            )
 
     def _take_back_logs(self) -> None:
         for appended in reversed(self._appended):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -293,7 +293,7 @@ class ObjectsContract:
             buffer = bytearray(1_000_000)
             for number in range(8):
                 buffer[:] = bytes([number]) * len(buffer)
-                yield buffer
+                yield cast("bytes", buffer)
                 buffer[:] = bytes(len(buffer))
 
         writer = objects.writer()

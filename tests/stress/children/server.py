@@ -7,6 +7,7 @@ a new Python with all its imports takes a good part of a second.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -59,6 +60,8 @@ def run_child(task: Task, order: dict[str, object]) -> None:
         kind = "OSError" if isinstance(error, OSError) else "other"
         say(f"error {kind} {getattr(error, 'errno', None)} {type(error).__name__}: {error!r}")
     finally:
+        # A batch that could not be committed stays open: what it holds goes when it does.
+        gc.collect()
         os._exit(0)
 
 

@@ -131,51 +131,54 @@ def refs(*, repo: str, seed: int, say: Say) -> None:
 
 
 def one_write(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
-    """Write one file; after an error, ``again`` with the same store."""
-    store = GitStore.open(repo, durable=durable)
+    """Write one file; after an error, ``again`` in the same process."""
 
-    def attempt() -> None:
-        fs = store.branches["main"].write(f"dir/single{seed}", b"one")
-        say(f"ack {fs.commit_hash}")
+    def attempt(store: GitStore) -> str:
+        return store.branches["main"].write(f"dir/single{seed}", b"one").commit_hash
 
-    _attempt(attempt, say=say, again=again)
+    _attempt(attempt, repo, durable, say=say, again=again)
 
 
 def one_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
-    """Write one batch that goes into a pack; after an error, ``again`` with the same store."""
-    store = GitStore.open(repo, durable=durable)
+    """Write one batch that goes into a pack; after an error, ``again`` in the same process."""
 
-    def attempt() -> None:
+    def attempt(store: GitStore) -> str:
         with store.branches["main"].batch() as batch:
             for number in range(BATCH_FILES):
                 batch.write(f"batch{number % 7}/{number}", b"%d %d" % (seed, number))
         assert batch.fs is not None
-        say(f"ack {batch.fs.commit_hash}")
+        return batch.fs.commit_hash
 
-    _attempt(attempt, say=say, again=again)
+    _attempt(attempt, repo, durable, say=say, again=again)
 
 
 def notes_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
-    """Set so many notes at once that they go into a pack."""
-    store = GitStore.open(repo, durable=durable)
+    """Set so many notes at once that they go into a pack; ``again`` after an error."""
 
-    def attempt() -> None:
+    def attempt(store: GitStore) -> str:
         with store.notes["many"].batch() as batch:
             for number in range(BATCH_FILES):
                 batch[f"{number:040x}"] = f"{seed} {number}"
-        say("ack notes")
+        return "notes"
 
-    _attempt(attempt, say=say, again=again)
+    _attempt(attempt, repo, durable, say=say, again=again)
 
 
-def _attempt(attempt: Callable[[], None], *, say: Say, again: bool) -> None:
+def _attempt(
+    attempt: Callable[[GitStore], str], repo: str, durable: bool, *, say: Say, again: bool
+) -> None:
+    store = None
     try:
-        attempt()
+        store = GitStore.open(repo, durable=durable)
+        say(f"ack {attempt(store)}")
+        return
     except (OSError, KeyboardInterrupt) as error:
         if not again:
             raise
         say(f"failed {getattr(error, 'errno', None)} {type(error).__name__}: {error}")
-        attempt()
+    # The same store, to show that an error leaves nothing locked in its process either.
+    store = store or GitStore.open(repo, durable=durable)
+    say(f"ack {attempt(store)}")
 
 
 TASKS: dict[str, Any] = {
