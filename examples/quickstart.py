@@ -38,7 +38,8 @@ def tour(store: GitStore, library: Path) -> None:
 
     started = time.perf_counter()
     total = compare(fs, library, files)
-    print(f"read back {total / 1e6:.1f} MB, every byte equal, in {time.perf_counter() - started:.2f} s")
+    seconds = time.perf_counter() - started
+    print(f"read back {total / 1e6:.1f} MB, every byte equal, in {seconds:.2f} s")
 
     edited = fs.write_text("lib/NOTES.txt", "These are the batteries.\n")
     edited = edited.remove("lib/this.py", message="Zen is for later")
@@ -73,7 +74,7 @@ def import_tree(fs: FS, top: Path, files: list[Path]) -> FS:
         for local in files:
             path = f"lib/{local.relative_to(top).as_posix()}"
             if local.is_symlink():
-                batch.write_symlink(path, os.readlink(local))
+                batch.write_symlink(path, target_of(local))
             else:
                 batch.write_from_file(path, local)
     assert batch.fs is not None
@@ -87,14 +88,19 @@ def compare(fs: FS, top: Path, files: list[Path]) -> int:
     assert sorted(fs.ls(recursive=True)) == sorted(expected)
     for path, local in expected.items():
         if local.is_symlink():
-            assert fs.readlink(path) == os.readlink(local)
+            assert fs.readlink(path) == target_of(local)
             continue
         data = fs.read(path)
         assert data == local.read_bytes(), path
-        executable = os.stat(local).st_mode & 0o111 != 0
+        executable = local.stat().st_mode & 0o111 != 0
         assert (fs.file_type(path) is FileType.EXECUTABLE) == executable, path
         total += len(data)
     return total
+
+
+def target_of(link: Path) -> str:
+    """Return what a symbolic link holds, to the letter: a ``Path`` would tidy it up."""
+    return os.readlink(link)  # noqa: PTH115
 
 
 def ask_git(repository: Path) -> None:

@@ -47,6 +47,7 @@ from vost._model.types import (
     WriteEntry,
 )
 from vost.batch import Batch
+from vost.disk import disk_glob
 from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
@@ -102,6 +103,7 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "disk_glob",
     "retry_write",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable
 from enum import Enum
@@ -34,10 +35,11 @@ def check_range(offset: int, size: int | None) -> None:
 
     Raises:
         ValueError: If a number is negative.
+        TypeError: If it is no whole number.
     """
-    if offset < 0:
+    if operator.index(offset) < 0:
         raise ValueError(f"offset must be >= 0, got {offset}")
-    if size is not None and size < 0:
+    if size is not None and operator.index(size) < 0:
         raise ValueError(f"size must be >= 0 or None, got {size}")
 
 

@@ -129,8 +129,9 @@ async def stream(make_iterator: Callable[[], Iterator[T]]) -> AsyncGenerator[T, 
         for item in make_iterator():
             yield item
         return
-    iterator = await run(make_iterator)
-    more = True
+    iterator, items, more = await run(_begin, make_iterator)
+    for item in items:
+        yield item
     while more:
         items, more = await run(_take, iterator)
         for item in items:
@@ -183,6 +184,11 @@ def _limiter() -> anyio.CapacityLimiter:
         limiter = anyio.CapacityLimiter(WORKER_THREADS)
         _limiters.set(limiter)
         return limiter
+
+
+def _begin(make_iterator: Callable[[], Iterator[T]]) -> tuple[Iterator[T], list[T], bool]:
+    iterator = make_iterator()
+    return (iterator, *_take(iterator))
 
 
 def _take(iterator: Iterator[T]) -> tuple[list[T], bool]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Self
 
+    from vost._engine.draft import Draft
     from vost._model.objects import Oid
     from vost._storage.protocols import ObjectStream
     from vost.batch import Batch
@@ -158,9 +159,11 @@ class SnapshotWriter(Writer):
         return self._result
 
     async def _finish(self) -> None:
-        content = await run(self._spool.content, MODE_BLOB)
+        def stage(draft: Draft) -> None:
+            draft.put_many([(self._path, self._spool.content(MODE_BLOB))])
+
         options = self._base._options(None, None, None)
-        self._result = await self._base._write_one(self._path, content, options)
+        self._result = await self._base._commit_edits(stage, options)
 
 
 class BatchWriter(Writer):

@@ -45,6 +45,7 @@ from vost import (
 )
 from vost import __version__ as __version__
 from vost_sync.batch import Batch
+from vost_sync.disk import disk_glob
 from vost_sync.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost_sync.fs import FS
 from vost_sync.notes import NoteDict, NoteNamespace, NotesBatch
@@ -98,5 +99,6 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "disk_glob",
     "retry_write",
 )

@@ -10,9 +10,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from tests.support.faces import ASYNC_FACES, BLOCKING, collect, face_id, unwrapped
+from tests.support.faces import ASYNC_FACES, BLOCKING, collect, drive, face_id, unwrapped
 from tests.support.snapshots import contents, tip, types
-from vost import ChangeReport, FileEntry, FileType, StaleSnapshotError
+from vost import ChangeReport, FileEntry, FileType, GitStore, StaleSnapshotError
+from vost._engine.contents import Place
+from vost._engine.spool import Spool
+from vost._model.objects import ObjectType, hash_object
+from vost._offload import inline
 
 
 async def main(store):
@@ -369,6 +373,29 @@ async def test_a_failing_writer_leaves_its_batch_open(store):
                 await f.write(b"2")
                 raise ZeroDivisionError
     assert await contents(batch.fs) == {"a": b"1"}
+
+
+def test_what_was_spooled_is_complete_after_a_read_of_it_was_cut_short():
+    """A close that is cancelled while it streams leaves the writer open, to be written on."""
+    with inline():
+        objects = drive(GitStore.memory())._repository.objects
+    data = os.urandom(3 << 20)
+    spool = Spool(None)
+    spool.append(data)
+    spool.write_out()
+
+    def cancel() -> None:
+        raise ZeroDivisionError
+
+    first, second = objects.writer(), objects.writer()
+    with pytest.raises(ZeroDivisionError):
+        spool.content(0o100644).store(Place(objects, first, cancel))
+    first.discard()
+    spool.append(b"more")
+    entry = spool.content(0o100644).store(Place(objects, second, lambda: None))
+    assert entry.oid == hash_object(ObjectType.BLOB, data + b"more")
+    second.discard()
+    spool.close()
 
 
 # --- only in one face

@@ -8,9 +8,10 @@ them; commits preserve them.
 from __future__ import annotations
 
 import stat as stat_module
+from binascii import hexlify
 from typing import TYPE_CHECKING, NoReturn
 
-from vost._engine.trees import Entry
+from vost._engine.trees import Entry, mode_of
 from vost._model.errors import (
     CorruptObjectError,
     GitError,
@@ -21,7 +22,7 @@ from vost._model.errors import (
     PathNotFoundError,
 )
 from vost._model.objects import ObjectType, Oid, oid_to_hex
-from vost._model.paths import decode_name, encode_path
+from vost._model.paths import decode_name, decode_names, encode_path
 from vost._model.types import (
     MODE_BLOB,
     MODE_EXECUTABLE,
@@ -54,6 +55,16 @@ def canonical_mode(mode: int) -> int | None:
     if stat_module.S_ISDIR(mode):
         return MODE_TREE
     return None
+
+
+class _ShownModes(dict[bytes, "int | None"]):
+    """What modes count as, by their text in a tree; odd ones are looked into when met."""
+
+    def __missing__(self, text: bytes) -> int | None:
+        return canonical_mode(mode_of(text))
+
+
+_SHOWN_MODES = _ShownModes({b"%o" % mode: mode for mode in _PLAIN_MODES})
 
 
 def find(reader: Reader, root: Oid, path: str) -> Entry | None:
@@ -177,10 +188,10 @@ def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
     """Return everything that is known of ``path``; directories have size 0."""
     entry = require(reader, root, path)
     if entry.mode == MODE_TREE:
-        subdirectories = sum(
-            child.mode == MODE_TREE for _, child in entries(reader, entry.oid, path)
-        )
-        length, links = 0, 2 + subdirectories
+        try:
+            length, links = 0, 2 + reader.tree(entry.oid).count_trees()
+        except DAMAGE as error:
+            raise _at(path, error) from error
     else:
         length, links = _content_size(reader, entry, path), 1
     return StatResult(
@@ -195,23 +206,20 @@ def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
 
 def listdir(reader: Reader, root: Oid, path: str) -> list[WalkEntry]:
     """Return the entries of the directory at ``path``, in tree order."""
-    found = entries(reader, require_directory(reader, root, path).oid, path)
-    listed = ((name, canonical_mode(entry.mode), entry.oid) for name, entry in found)
-    return [
-        WalkEntry(decode_name(name), oid.hex().encode(), mode)
-        for name, mode, oid in listed
-        if mode is not None
-    ]
+    found = _children(reader, require_directory(reader, root, path).oid, path)
+    return [WalkEntry(name, hexlify(oid), mode) for name, mode, oid in found]
 
 
 def ls(reader: Reader, root: Oid, path: str) -> list[str]:
     """Return the names in the directory at ``path``, in tree order."""
-    found = entries(reader, require_directory(reader, root, path).oid, path)
-    return [
-        decode_name(name)
-        for name, entry in found
-        if entry.mode in _PLAIN_MODES or canonical_mode(entry.mode) is not None
-    ]
+    oid = require_directory(reader, root, path).oid
+    try:
+        names = reader.tree(oid).plain_names()
+    except DAMAGE as error:
+        raise _at(path, error) from error
+    if names is not None:
+        return decode_names(names)
+    return [name for name, _, _ in _children(reader, oid, path)]
 
 
 def ls_recursive(reader: Reader, root: Oid, path: str) -> list[str]:
@@ -233,16 +241,12 @@ def walk(reader: Reader, root: Oid, path: str) -> Iterator[tuple[str, list[str],
         names: list[str] = []
         files: list[WalkEntry] = []
         below: list[tuple[str, Oid]] = []
-        for name, entry in entries(reader, oid, directory):
-            mode = canonical_mode(entry.mode)
-            if mode is None:
-                continue
-            text = decode_name(name)
+        for name, mode, child in _children(reader, oid, directory):
             if mode == MODE_TREE:
-                names.append(text)
-                below.append((f"{directory}/{text}" if directory else text, entry.oid))
+                names.append(name)
+                below.append((f"{directory}/{name}" if directory else name, child))
             else:
-                files.append(WalkEntry(text, entry.oid.hex().encode(), mode))
+                files.append(WalkEntry(name, hexlify(child), mode))
         yield directory, names, files
         pending.extend(reversed(below))
 
@@ -252,18 +256,28 @@ def walk_files(reader: Reader, oid: Oid, path: str) -> Iterator[tuple[str, Entry
     pending = [(path, oid)]
     while pending:
         directory, tree_oid = pending.pop()
+        prefix = f"{directory}/" if directory else ""
         below: list[tuple[str, Oid]] = []
-        for name, entry in entries(reader, tree_oid, directory):
-            mode = canonical_mode(entry.mode)
-            if mode is None:
-                continue
-            text = decode_name(name)
-            full = f"{directory}/{text}" if directory else text
+        for name, mode, child in _children(reader, tree_oid, directory):
             if mode == MODE_TREE:
-                below.append((full, entry.oid))
+                below.append((prefix + name, child))
             else:
-                yield full, Entry(mode, entry.oid)
+                yield prefix + name, Entry(mode, child)
         pending.extend(reversed(below))
+
+
+def _children(reader: Reader, oid: Oid, path: str) -> list[tuple[str, int, Oid]]:
+    """Return name, mode and id of what is in a directory, but for what vost cannot show."""
+    try:
+        rows = reader.tree(oid).rows()
+    except DAMAGE as error:
+        raise _at(path, error) from error
+    names = decode_names([name for _, name, _ in rows])
+    return [
+        (name, mode, child)
+        for name, (text, _, child) in zip(names, rows)  # noqa: B905 - same length
+        if (mode := _SHOWN_MODES[text]) is not None
+    ]
 
 
 def read(repository: Repository, root: Oid, path: str, offset: int, length: int | None) -> bytes:

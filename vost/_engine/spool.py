@@ -43,6 +43,7 @@ class Spool:
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
         pieces, self._pieces = self._pieces, []
         data = memoryview(b"".join(pieces))
+        self._file.seek(self._written)  # a reader of it may have stopped anywhere
         self._written += len(data)
         self._buffered = 0
         while data:

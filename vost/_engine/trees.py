@@ -4,7 +4,7 @@ A tree stays the bytes that Git stores: ``mode SP name NUL oid`` entries, sorted
 only the offsets of every sixteenth entry (its *marks*), so a look-up is a binary search and a
 directory of 100,000 entries costs no Python object per entry. A name is looked for between two
 marks and its entry boundary is verified from there: file names may contain bytes that look like
-the beginning of an entry.
+the beginning of an entry. Only a small tree that is asked again and again is taken apart.
 
 Source of the format and its order:
 https://git-scm.com/book/en/v2/Git-Internals-Git-Objects and ``fsck.c`` of Git.
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from vost._model.objects import Oid
 
 _BLOCK = re.compile(rb"(?:[0-7]{1,7} [^\0]+\0[\s\S]{20}){1,16}")
+# Files, links and trees in their ordinary modes: nearly all trees consist of nothing else.
+_PLAIN_BLOCK = re.compile(rb"(?:(?:100644|40000|100755|120000) [^\0]+\0[\s\S]{20}){1,16}")
+_NAME = re.compile(rb"[0-7]{1,7} ([^\0]+)\0[\s\S]{20}")
 _ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0([\s\S]{20})")
-_MODES = {b"%o" % mode: mode for mode in (0o100644, 0o100755, 0o120000, 0o040000, 0o160000)}
 
 _FOUND_LIMIT = 1024
+# A tree is taken apart once searching it has cost about half as much as that does.
+_BYTES_PER_SEARCH = 640
+_LARGEST_TAKEN_APART = 1 << 16
 # Edits that touch more than one entry in eight rebuild the tree instead of splicing it.
 _SPLICE_RATIO = 8
 _SMALLEST_ENTRY = len(b"40000 a\0") + 20
@@ -42,6 +47,24 @@ class Entry(NamedTuple):
     oid: Oid
 
 
+class _Modes(dict[bytes, int]):
+    """The numbers that modes stand for, by their text; those of odd ones are found when met."""
+
+    def __missing__(self, text: bytes) -> int:
+        # A directory with permissions counts as one for Git; other odd modes stay as they are.
+        return MODE_TREE if _is_tree_mode(text) else int(text, 8)
+
+
+_MODES = _Modes({b"%o" % mode: mode for mode in (0o100644, 0o100755, 0o120000, 0o40000, 0o160000)})
+# Half the time of calling the class.
+_new_entry = tuple.__new__
+
+
+def mode_of(text: bytes) -> int:
+    """Return the number that a mode stands for."""
+    return _MODES[text]
+
+
 class Tree:
     """One directory: immutable, safe to share between threads.
 
@@ -49,13 +72,26 @@ class Tree:
         data: The content of the tree object.
     """
 
-    __slots__ = ("_found", "_marks", "_spliced", "data")
+    __slots__ = (
+        "_all_found",
+        "_found",
+        "_marks",
+        "_plain",
+        "_searches",
+        "_spliced",
+        "_subtrees",
+        "data",
+    )
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._marks: list[int] | None = None
+        self._plain: bool | None = None
+        self._subtrees: int | None = None
         self._spliced = 0
         self._found: dict[bytes, Entry | None] = {}
+        self._all_found = False
+        self._searches = 0
 
     def find(self, name: bytes) -> Entry | None:
         """Return the entry called ``name``, or ``None``.
@@ -66,7 +102,14 @@ class Tree:
         try:
             return self._found[name]
         except KeyError:
-            pass
+            if self._all_found:
+                return None
+        self._searches += 1
+        if self._searches * _BYTES_PER_SEARCH > len(self.data) <= _LARGEST_TAKEN_APART:
+            # Backwards, because the first one counts where a name comes twice.
+            self._found = dict(reversed(self.entries()))
+            self._all_found = True
+            return self._found.get(name)
         span = self._span(name)
         entry = None if span is None else self._entry_at(*span)
         if len(self._found) < _FOUND_LIMIT:
@@ -87,11 +130,37 @@ class Tree:
         Raises:
             CorruptObjectError: If the data is no tree.
         """
+        return [(name, _new_entry(Entry, (_MODES[mode], oid))) for mode, name, oid in self.rows()]
+
+    def plain_names(self) -> list[bytes] | None:
+        """Return the names of all entries; ``None`` if one is neither file, link nor tree.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
         self._well_formed_marks()
-        return [
-            (name, Entry(_MODES.get(mode) or _odd_mode(mode), oid))
-            for mode, name, oid in _ENTRY.findall(self.data)
-        ]
+        if self._plain is None:
+            self._plain = _make_marks(self.data, _PLAIN_BLOCK)[1] == len(self.data)
+        return _NAME.findall(self.data) if self._plain else None
+
+    def count_trees(self) -> int:
+        """Return how many of the entries are trees.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
+        if self._subtrees is None:
+            self._subtrees = sum(_MODES[mode] == MODE_TREE for mode, _, _ in self.rows())
+        return self._subtrees
+
+    def rows(self) -> list[tuple[bytes, bytes, bytes]]:
+        """Return mode, name and id of all entries as they are stored, in the order of the tree.
+
+        Raises:
+            CorruptObjectError: If the data is no tree.
+        """
+        self._well_formed_marks()
+        return _ENTRY.findall(self.data)
 
     def edited(self, changes: Mapping[bytes, Entry | None]) -> Tree:
         """Return the tree with these entries put in, replaced or (``None``) taken out."""
@@ -153,7 +222,14 @@ class Tree:
 
     def _well_formed_marks(self) -> list[int]:
         if self._marks is None:
-            self._marks = _make_marks(self.data)
+            size = len(self.data)
+            marks, end = _make_marks(self.data, _PLAIN_BLOCK)
+            self._plain = end == size
+            if end != size:
+                marks, end = _make_marks(self.data, _BLOCK)
+            if end != size:
+                raise CorruptObjectError(f"malformed tree: no entry begins at byte {end}")
+            self._marks = marks
         return self._marks
 
     def _block(self, key: bytes) -> tuple[int, int]:
@@ -204,7 +280,7 @@ class Tree:
 
     def _entry_at(self, start: int, end: int) -> Entry:
         mode = self.data[start : self.data.index(b" ", start)]
-        return Entry(_MODES.get(mode) or _odd_mode(mode), self.data[end - 20 : end])
+        return Entry(_MODES[mode], self.data[end - 20 : end])
 
     def _position(self, key: bytes) -> int:
         """Return the offset of the first entry that does not sort before ``key``."""
@@ -228,27 +304,21 @@ def _sort_key(named: tuple[bytes, Entry]) -> bytes:
     return name + b"/" if entry.mode == MODE_TREE else name
 
 
-def _odd_mode(text: bytes) -> int:
-    # A directory with permissions counts as one for Git; other odd modes are kept as they are.
-    return MODE_TREE if _is_tree_mode(text) else int(text, 8)
-
-
 def _is_tree_mode(text: bytes) -> bool:
     digits = text.lstrip(b"0")
     return len(digits) == 5 and digits[:1] == b"4"
 
 
-def _make_marks(data: bytes) -> list[int]:
+def _make_marks(data: bytes, pattern: re.Pattern[bytes]) -> tuple[list[int], int]:
+    """Return the offsets of the blocks at the start of a tree, and where the last one ends."""
     marks = []
     offset = 0
-    for block in _BLOCK.finditer(data):
+    for block in pattern.finditer(data):
         if block.start() != offset:
             break
         marks.append(offset)
         offset = block.end()
-    if offset != len(data):
-        raise CorruptObjectError(f"malformed tree: no entry begins at byte {offset}")
-    return marks or [0]
+    return marks or [0], offset
 
 
 def _strictly_rising(marks: list[int], end: int) -> list[int]:

@@ -153,6 +153,11 @@ def decode_name(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+def decode_names(names: list[bytes]) -> list[str]:
+    """Return stored names as text, as ``decode_name`` does it one by one."""
+    return decode_name(b"\0".join(names)).split("\0") if names else []
+
+
 def _may_hold_dotgit(path: str) -> bool:
     # Only characters that HFS+ ignores can come between the three letters.
     if "git" in path.lower():

@@ -1,0 +1,220 @@
+"""The public surface as the contract has it: what there is, and with which parameters.
+
+Parameters are written as in a ``def``, without ``self`` and without annotations.
+"""
+
+from __future__ import annotations
+
+NAMES = (
+    "Batch",
+    "BlobOid",
+    "ChangeAction",
+    "ChangeActionKind",
+    "ChangeError",
+    "ChangeReport",
+    "FS",
+    "FileEntry",
+    "FileType",
+    "GitError",
+    "GitStore",
+    "NoteDict",
+    "NoteNamespace",
+    "NotesBatch",
+    "RefDict",
+    "ReflogEntry",
+    "Signature",
+    "StaleSnapshotError",
+    "StatResult",
+    "WalkEntry",
+    "WriteEntry",
+    "retry_write",
+)
+"""The top-level names (section 1) that belong to the core: no copying, mirrors or excludes."""
+
+WRITE = "message=None, mode=None, parents=None"
+
+METHODS = {
+    "GitStore": {
+        "open": 'path, *, create=True, branch="main", author="vost", email="vost@localhost",'
+        " compression=None, big_file_threshold=None",
+        "fs": "ref, *, back=0",
+        "read_by_hash": "hash, *, offset=0, size=None",
+        "has_hash": "hash",
+        "pack": "*, progress=None",
+        "gc": "*, progress=None",
+    },
+    "RefDict": {
+        "set": "name, fs",
+        "reflog": "name",
+    },
+    "FS": {
+        "read": "path, *, offset=0, size=None",
+        "read_text": 'path, encoding="utf-8"',
+        "read_by_hash": "hash, *, offset=0, size=None",
+        "open": 'path, mode="rb"',
+        "readlink": "path",
+        "exists": "path",
+        "is_dir": "path",
+        "file_type": "path",
+        "object_hash": "path",
+        "size": "path",
+        "stat": "path=None",
+        "ls": "path=None, *, recursive=False",
+        "listdir": "path=None",
+        "walk": "path=None",
+        "glob": "pattern",
+        "iglob": "pattern",
+        "close": "",
+        "write": f"path, data, *, {WRITE}",
+        "write_text": f'path, text, *, encoding="utf-8", {WRITE}',
+        "write_from_file": f"path, local_path, *, {WRITE}",
+        "write_symlink": "path, target, *, message=None, parents=None",
+        "writer": 'path, mode="wb"',
+        "apply": "writes=None, removes=None, *, message=None, operation=None, parents=None",
+        "batch": "message=None, operation=None, parents=None",
+        "remove": "sources, *, recursive=False, dry_run=False, message=None, parents=None",
+        "back": "n=1",
+        "log": "path=None, *, match=None, before=None",
+        "undo": "steps=1",
+        "redo": "steps=1",
+        "squash": "*, parent=None, message=None",
+    },
+    "Batch": {
+        "write": "path, data, *, mode=None",
+        "write_text": 'path, text, *, encoding="utf-8", mode=None',
+        "write_from_file": "path, local_path, *, mode=None",
+        "write_symlink": "path, target",
+        "remove": "path",
+        "writer": 'path, mode="wb"',
+        "commit": "",
+    },
+    "NoteDict": {},
+    "NoteNamespace": {"batch": ""},
+    "NotesBatch": {},
+}
+"""The methods that both faces have, with the contract's parameters."""
+
+ADDED_PARAMETERS = {
+    "GitStore.open": "durable=False, follow_alternates=False",
+    "FS.open": 'encoding="utf-8"',
+    "FS.log": "limit=None",
+}
+"""Parameters beyond the contract: by keyword only."""
+
+ADDED_METHODS = {
+    "GitStore": {
+        "memory": '*, branch="main", author="vost", email="vost@localhost"',
+        "close": "",
+    },
+    "RefDict": {"create": "name"},
+    "FS": {"read_many": "paths"},
+}
+"""Methods beyond the contract."""
+
+MAPPING = {
+    "clear": "",
+    "get": "key, default=None",
+    "items": "",
+    "keys": "",
+    "pop": "key, default",
+    "popitem": "",
+    "setdefault": "key, default=None",
+    "update": "other",
+    "values": "",
+}
+"""What a mapping has. The first parameter has another name in some; a default of ``pop`` is any."""
+
+ASYNC_ONLY = {
+    "RefDict": {
+        "delete": "name",
+        "contains": "name",
+        "count": "",
+        "set_current": "name",
+    },
+    "NoteDict": {"contains": "name"},
+    "NoteNamespace": {
+        "set": "key, text",
+        "delete": "key",
+        "contains": "key",
+        "count": "",
+        "set_for_current_branch": "text",
+    },
+    "NotesBatch": {"set": "key, text", "delete": "key"},
+}
+"""What stands for operators and assignments in the async face: the table of the design."""
+
+PROPERTIES = {
+    "GitStore": {"branches", "tags", "notes"},
+    "FS": {
+        "author_email",
+        "author_name",
+        "changes",
+        "commit_hash",
+        "message",
+        "ref_name",
+        "time",
+        "tree_hash",
+        "writable",
+    },
+    "Batch": {"closed", "fs"},
+    "NoteDict": {"commits"},
+}
+"""What needs no I/O: plain properties or attributes in both faces."""
+
+WAITING_PROPERTIES = {
+    "RefDict": {"current", "current_name"},
+    "FS": {"parent"},
+    "NoteNamespace": {"for_current_branch"},
+}
+"""Properties that the async face awaits."""
+
+SETTERS = {"RefDict.current", "NoteNamespace.for_current_branch"}
+"""Properties that the blocking face can assign."""
+
+ITERATORS = {"FS.iglob", "FS.log", "FS.walk"}
+"""Methods that return an iterator: ``async for`` in the async face."""
+
+OPENERS = {"FS.batch", "FS.open", "FS.writer", "Batch.writer", "NoteNamespace.batch"}
+"""Methods that wait for nothing: what they return is used in ``with`` or ``async with``."""
+
+CONSTRUCTORS = {
+    "FS": "store, commit_oid, ref_name=None, *, writable=None",
+    "Batch": "fs, message=None, operation=None, parents=None",
+    "ChangeAction": "path, action",
+    "ChangeError": "path, error",
+    "FileEntry": "path, type, src=None",
+    "FileEntry.from_mode": "path, mode, src=None",
+    "ReflogEntry": "old_sha, new_sha, committer, timestamp, message",
+    "Signature": "name, email",
+    "StatResult": "mode, file_type, size, hash, nlink, mtime",
+    "WalkEntry": "name, oid, mode",
+    "WriteEntry": "data=None, mode=None, target=None",
+}
+"""Parameters of what users construct."""
+
+RETRY_WRITE = f"store, branch, path, data, *, {WRITE}, retries=5"
+
+ERRORS = {
+    "VostError": Exception,
+    "GitError": Exception,
+    "CorruptObjectError": Exception,
+    "MissingObjectError": KeyError,
+    "StaleSnapshotError": Exception,
+    "ObjectNotFoundError": KeyError,
+    "RefNotFoundError": KeyError,
+    "RefExistsError": KeyError,
+    "NoteNotFoundError": KeyError,
+    "RepositoryNotFoundError": FileNotFoundError,
+    "NotARepositoryError": ValueError,
+    "UnsupportedRepositoryError": ValueError,
+    "LockedError": TimeoutError,
+    "PathNotFoundError": FileNotFoundError,
+    "PathIsDirectoryError": IsADirectoryError,
+    "PathNotDirectoryError": NotADirectoryError,
+    "ReadOnlySnapshotError": PermissionError,
+    "InvalidPathError": ValueError,
+    "InvalidRefNameError": ValueError,
+    "HistoryError": ValueError,
+    "BatchClosedError": RuntimeError,
+}
+"""The errors, with the builtin one that callers may catch instead."""
