@@ -29,6 +29,9 @@ class Missing(Enum):
 
     MISSING = "missing"
 
+    def __repr__(self) -> str:
+        return "MISSING"
+
 
 def check_range(offset: int, size: int | None) -> None:
     """Check the part of a file that is asked for, in bytes.
