@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,11 @@ class HistoryOperations(Snapshot):
             limit=limit,
         )
         start = await self._loaded()
-        async for commit in stream(lambda: history.log(self._repository, start, wanted, check)):
-            yield self._with_commit(commit)
+        async with aclosing(
+            stream(lambda: history.log(self._repository, start, wanted, check))
+        ) as items:
+            async for commit in items:
+                yield self._with_commit(commit)
 
     async def undo(self, steps: int = 1) -> FS:
         """Move the branch back and return the snapshot that it is at then.

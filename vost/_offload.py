@@ -14,22 +14,22 @@ This is the only module of the core that imports anyio.
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-import anyio.from_thread
-import anyio.lowlevel
-import anyio.to_thread
 
 from vost._model.errors import Busy, LockedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
+    from types import ModuleType
 
+    from anyio.lowlevel import RunVar
     from typing_extensions import ParamSpec, TypeVarTuple, Unpack
 
     P = ParamSpec("P")
@@ -49,8 +49,6 @@ _LONGEST_DELAY = 0.05
 
 _inline: ContextVar[bool] = ContextVar("vost_inline", default=False)
 _hop_observer: ContextVar[Callable[[], None] | None] = ContextVar("vost_hops", default=None)
-# A limiter binds to its event loop, so there is one for each (anyio's RunVar is per loop).
-_limiters: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("vost_limiter")
 
 
 def is_inline() -> bool:
@@ -88,7 +86,9 @@ async def run(fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
     observer = _hop_observer.get()
     if observer is not None:
         observer()
-    return await anyio.to_thread.run_sync(fn, *args, limiter=_limiter())
+    from anyio.to_thread import run_sync
+
+    return await run_sync(fn, *args, limiter=_limiter())
 
 
 async def run_to_end(fn: Callable[[], T]) -> T:
@@ -119,7 +119,9 @@ async def run_exclusive(attempt: Callable[[], T]) -> T:
             waited = now - busy_since.setdefault(busy.patience, now)
             if waited >= busy.patience:
                 raise LockedError(f"{busy.what} (waited {waited:.1f} s)") from None
-        await sleep(random.uniform(delay / 4, delay))
+        from random import uniform  # late: few writers meet others
+
+        await sleep(uniform(delay / 4, delay))
         delay = min(delay * 2, _LONGEST_DELAY)
 
 
@@ -129,13 +131,15 @@ async def stream(make_iterator: Callable[[], Iterator[T]]) -> AsyncGenerator[T, 
         for item in make_iterator():
             yield item
         return
-    iterator, items, more = await run(_begin, make_iterator)
-    for item in items:
-        yield item
-    while more:
-        items, more = await run(_take, iterator)
-        for item in items:
+    iterator, taken = await run(_begin, make_iterator)
+    while True:
+        for item in taken.items:
             yield item
+        if taken.error is not None:
+            raise taken.error
+        if not taken.more:
+            return
+        taken = await run(_take, iterator)
 
 
 async def sleep(seconds: float) -> None:
@@ -149,7 +153,7 @@ async def sleep(seconds: float) -> None:
 def check() -> None:
     """Raise the caller's cancellation; long blocking loops call it between items."""
     if not _inline.get():
-        anyio.from_thread.check_cancelled()
+        _from_thread().check_cancelled()
 
 
 class Reporter:
@@ -174,28 +178,64 @@ class Reporter:
         if _inline.get():
             self._callback(value)
         else:
-            anyio.from_thread.run_sync(self._callback, value)
+            _from_thread().run_sync(self._callback, value)
+
+
+# The parts of anyio are imported late: they take a quarter of the time of importing vost, and
+# blocking programs never need them.
+
+
+@cache
+def _from_thread() -> ModuleType:
+    import anyio.from_thread
+
+    return anyio.from_thread
+
+
+@cache
+def _limiters() -> RunVar[anyio.CapacityLimiter]:
+    from anyio.lowlevel import RunVar
+
+    # A limiter binds to its event loop, so there is one for each (a RunVar is per loop).
+    return RunVar("vost_limiter")
 
 
 def _limiter() -> anyio.CapacityLimiter:
+    limiters = _limiters()
     try:
-        return _limiters.get()
+        return limiters.get()
     except LookupError:
         limiter = anyio.CapacityLimiter(WORKER_THREADS)
-        _limiters.set(limiter)
+        limiters.set(limiter)
         return limiter
 
 
-def _begin(make_iterator: Callable[[], Iterator[T]]) -> tuple[Iterator[T], list[T], bool]:
+@dataclass(frozen=True)
+class _Taken(Generic[T]):
+    """What one hop brought: items, and whether there are more or why there are none."""
+
+    items: list[T]
+    more: bool = False
+    error: Exception | None = None
+
+
+def _begin(make_iterator: Callable[[], Iterator[T]]) -> tuple[Iterator[T], _Taken[T]]:
     iterator = make_iterator()
-    return (iterator, *_take(iterator))
+    return iterator, _take(iterator)
 
 
-def _take(iterator: Iterator[T]) -> tuple[list[T], bool]:
+def _take(iterator: Iterator[T]) -> _Taken[T]:
     items: list[T] = []
-    for item in iterator:
-        items.append(item)
-        if len(items) >= STREAM_ITEMS:
-            return items, True
-        check()
-    return items, False
+    try:
+        for item in iterator:
+            items.append(item)
+            if len(items) >= STREAM_ITEMS:
+                return _Taken(items, more=True)
+            check()
+    except Exception as error:
+        # The caller gets what came before the failure first, as from the blocking face: it may
+        # never want to come as far as the failure.
+        if not items:
+            raise
+        return _Taken(items, error=error)
+    return _Taken(items)

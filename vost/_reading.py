@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -255,8 +256,9 @@ class ReadOperations(Snapshot):
         """
         top = normalize_root(path)
         root = (await self._loaded()).tree
-        async for step in stream(lambda: lookup.walk(self._repository, root, top)):
-            yield step
+        async with aclosing(stream(lambda: lookup.walk(self._repository, root, top))) as items:
+            async for step in items:
+                yield step
 
     async def glob(self, pattern: str | os.PathLike[str]) -> list[str]:
         """Return the paths that match a pattern, sorted, each once.
@@ -276,8 +278,9 @@ class ReadOperations(Snapshot):
             pattern: For example ``"src/**/*.py"``.
         """
         root = (await self._loaded()).tree
-        async for path in stream(lambda: iter_paths(self._repository, root, pattern)):
-            yield path
+        async with aclosing(stream(lambda: iter_paths(self._repository, root, pattern))) as items:
+            async for path in items:
+                yield path
 
     async def close(self) -> None:
         """Release cached file handles. Idempotent; the snapshot stays usable."""

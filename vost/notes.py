@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from vost._arguments import Missing
@@ -58,10 +59,14 @@ class NoteDict:
         check_notes_namespace(name)
         return NoteNamespace(self._store, name)
 
+    # Without it, `x in notes` and `iter(notes)` would ask for `notes[0]`, `notes[1]` ... for ever.
+    __iter__ = None
+
     async def __aiter__(self) -> AsyncGenerator[str, None]:
         """Yield the names of the namespaces that exist, sorted."""
-        async for name in stream(lambda: iter(engine.namespaces(self._repository))):
-            yield name
+        async with aclosing(stream(lambda: iter(engine.namespaces(self._repository)))) as items:
+            async for name in items:
+                yield name
 
     async def contains(self, name: object) -> bool:
         """Tell whether a namespace exists: whether it ever had a note.
@@ -177,10 +182,16 @@ class NoteNamespace:
         """Return how many notes there are."""
         return len(await self.keys())
 
+    # Without it, `x in notes` and `iter(notes)` would ask for `notes[0]`, `notes[1]` ... for ever.
+    __iter__ = None
+
     async def __aiter__(self) -> AsyncGenerator[str, None]:
         """Yield the commit ids that have a note, sorted."""
-        async for key in stream(lambda: iter(engine.keys(self._repository, self._name))):
-            yield key
+        async with aclosing(
+            stream(lambda: iter(engine.keys(self._repository, self._name)))
+        ) as items:
+            async for key in items:
+                yield key
 
     async def keys(self) -> list[str]:
         """Return the commit ids that have a note, sorted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from vost._arguments import Missing
@@ -150,10 +151,16 @@ class RefDict:
         """Return how many refs there are."""
         return len(await self.keys())
 
+    # Without it, `x in refs` and `iter(refs)` would ask for `refs[0]`, `refs[1]` ... for ever.
+    __iter__ = None
+
     async def __aiter__(self) -> AsyncGenerator[str, None]:
         """Yield the names, sorted."""
-        async for name in stream(lambda: iter(branches.names(self._repository, self._prefix))):
-            yield name
+        async with aclosing(
+            stream(lambda: iter(branches.names(self._repository, self._prefix)))
+        ) as items:
+            async for name in items:
+                yield name
 
     async def keys(self) -> list[str]:
         """Return the names, sorted."""

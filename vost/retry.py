@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from vost._model.errors import StaleSnapshotError
@@ -73,4 +72,6 @@ async def retry_write(
             attempt += 1
             if attempt == retries:
                 raise
-        await sleep(random.uniform(0, min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)))
+        from random import uniform  # late: few writers meet others
+
+        await sleep(uniform(0, min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING
 
@@ -75,4 +74,6 @@ def retry_write(
             attempt += 1
             if attempt == retries:
                 raise
-        time.sleep(random.uniform(0, min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)))
+        from random import uniform  # late: few writers meet others
+
+        time.sleep(uniform(0, min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)))

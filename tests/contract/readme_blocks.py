@@ -35,7 +35,7 @@ class Block:
 
 
 LATER = {
-    "Copy and sync": "all but `remove`: copying, synchronising and moving trees",
+    "Copy and sync": "all but `disk_glob` and `remove`: copying, synchronising, moving",
     "Backup and restore": "mirrors",
 }
 """What stands below these headings belongs to parts of the API that come later."""
@@ -199,6 +199,14 @@ fs = fs.redo()                                   # move branch forward 1 reflog 
 # Reflog — branch movement history
 for entry in repo.branches.reflog("main"):
     print(entry.old_sha, entry.new_sha, entry.message)
+""",
+    ),
+    Block(
+        "disk_glob",
+        "Copy and sync",
+        """# Expand globs on disk (same dotfile rules as fs.glob)
+from vost import disk_glob
+files = disk_glob("./data/**/*.csv")
 """,
     ),
     Block(

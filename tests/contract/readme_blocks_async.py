@@ -134,6 +134,10 @@ fs = await fs.redo()  # move branch forward 1 reflog step
 for entry in await repo.branches.reflog("main"):
     print(entry.old_sha, entry.new_sha, entry.message)
 """,
+    "disk_glob": """# Expand globs on disk (same dotfile rules as fs.glob)
+from vost import disk_glob
+files = await disk_glob("./data/**/*.csv")
+""",
     "remove": """# Remove and move within repo
 fs = await fs.remove(["old-dir"], recursive=True)
 """,

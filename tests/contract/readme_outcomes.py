@@ -205,6 +205,10 @@ def _history(world: World, ran: Ran) -> None:
     ]
 
 
+def _disk_glob(world: World, ran: Ran) -> None:
+    assert ran["files"] == ["./data/sub/deep/a.csv", "./data/z.csv"]
+
+
 def _remove(world: World, ran: Ran) -> None:
     assert world.modes() == {"old-dir.txt": PLAIN}
     assert world.messages() == ["Batch rm: -2"]
@@ -316,6 +320,7 @@ OUTCOMES: dict[str, Callable[[World, Ran], None]] = {
     "immutability": _immutability,
     "batch": _batch,
     "history": _history,
+    "disk_glob": _disk_glob,
     "remove": _remove,
     "apply": _apply,
     "properties": _properties,

@@ -91,9 +91,9 @@ def make_world(name: str, directory: Path, git: Git) -> World:
     world = World(directory, git)
     (directory / "data").mkdir()
     (directory / "data" / "big.bin").write_bytes(LOCAL_BIG)
-    build = _WORLDS.get(name)
-    if build is not None:
-        build(world)
+    if name in _WORLDS:
+        _WORLDS[name](world)
+    if world.has_store:
         world.tip = world.commit()
     return world
 
@@ -161,6 +161,13 @@ def _history(world: World) -> None:
     world.names.update(cutoff=moment, commits=commits)
 
 
+def _disk_glob(world: World) -> None:
+    for path in ("z.csv", "sub/deep/a.csv", "sub/a.txt", ".hidden.csv", ".dir/a.csv"):
+        file = world.directory / "data" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
 def _remove(world: World) -> None:
     world.begin({"old-dir/a": b"a", "old-dir/sub/b": b"b", "old-dir.txt": b"kept"})
 
@@ -204,6 +211,7 @@ _WORLDS: dict[str, Callable[[World], None]] = {
     "immutability": _immutability,
     "batch": _batch,
     "history": _history,
+    "disk_glob": _disk_glob,
     "remove": _remove,
     "apply": _apply,
     "properties": _properties,

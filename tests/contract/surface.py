@@ -27,9 +27,10 @@ NAMES = (
     "StatResult",
     "WalkEntry",
     "WriteEntry",
+    "disk_glob",
     "retry_write",
 )
-"""The top-level names (section 1) that belong to the core: no copying, mirrors or excludes."""
+"""The top-level names (section 1) of the core: no copying of trees, excludes or mirrors."""
 
 WRITE = "message=None, mode=None, parents=None"
 
@@ -192,7 +193,11 @@ CONSTRUCTORS = {
 }
 """Parameters of what users construct."""
 
-RETRY_WRITE = f"store, branch, path, data, *, {WRITE}, retries=5"
+FUNCTIONS = {
+    "disk_glob": "pattern",
+    "retry_write": f"store, branch, path, data, *, {WRITE}, retries=5",
+}
+"""Functions at the top level: the async face awaits them."""
 
 ERRORS = {
     "VostError": Exception,

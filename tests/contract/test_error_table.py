@@ -10,6 +10,7 @@ import inspect
 import pickle
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from vost import StaleSnapshotError, VostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 README = ROOT.parent / "shared" / "contract" / "readme.txt"
 
@@ -381,6 +381,18 @@ def check_error(situation: Situation, error: Exception) -> None:
     assert isinstance(error, VostError) or situation.clause in PLAIN
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.args) == (type(error), str(error), error.args)
+
+
+def test_refused_local_directory_is_not_left_open(tmp_path: Path) -> None:
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
+        pytest.skip("this system does not list the open files of a process")
+    fs = vost_sync.GitStore.memory().branches["main"]
+    before = len(list(descriptors.iterdir()))
+    for _ in range(3):
+        with pytest.raises(IsADirectoryError):
+            fs.write_from_file("new.txt", tmp_path)
+    assert len(list(descriptors.iterdir())) == before
 
 
 def test_each_clause_of_the_table_has_a_situation() -> None:

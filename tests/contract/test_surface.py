@@ -153,9 +153,11 @@ def test_constructor_has_the_documented_parameters(package: ModuleType, name: st
 
 
 @pytest.mark.parametrize("package", FACES)
-def test_retry_write_has_the_documented_parameters(package: ModuleType) -> None:
-    assert shape(package.retry_write) == documented(surface.RETRY_WRITE)
-    assert inspect.iscoroutinefunction(package.retry_write) is (package is vost)
+@pytest.mark.parametrize("name", sorted(surface.FUNCTIONS))
+def test_function_has_the_documented_parameters(package: ModuleType, name: str) -> None:
+    function = getattr(package, name)
+    assert shape(function) == documented(surface.FUNCTIONS[name])
+    assert inspect.iscoroutinefunction(function) is (package is vost)
 
 
 def test_change_report_is_empty_by_default_and_counts() -> None:
@@ -198,7 +200,7 @@ def test_enumerations_are_their_texts() -> None:
 
 @pytest.mark.parametrize("name", sorted({*surface.NAMES, *surface.ERRORS}))
 def test_values_and_errors_are_shared_by_the_faces(name: str) -> None:
-    has_faces = name in {*CLASSES, "retry_write"}
+    has_faces = name in {*CLASSES, *surface.FUNCTIONS}
     assert (getattr(vost, name) is getattr(vost_sync, name)) is not has_faces
 
 

@@ -102,32 +102,30 @@ async def test_a_directory_of_branches_is_no_branch(store):
 # --- assigning
 
 
-@pytest.mark.parametrize("name", LEGAL_NAMES)
-async def test_new_branch_of_any_legal_name(store, name):
+async def test_new_branch_of_any_legal_name(store):
     fs = await (await main(store)).write("a", b"1")
-    made = await store.branches.set(name, fs)
-    assert (made.ref_name, made.writable, made.commit_hash) == (name, True, fs.commit_hash)
-    assert made is not fs
-    assert await store.branches.contains(name)
-    assert sorted(await store.branches.keys()) == sorted(["main", name])
-    await made.write("b", b"2")
-    assert await contents(await store.branches[name]) == {"a": b"1", "b": b"2"}
-    assert await contents(await main(store)) == {"a": b"1"}
-    await store.branches.delete(name)
-    assert await store.branches.keys() == ["main"]
+    for name in LEGAL_NAMES:
+        made = await store.branches.set(name, fs)
+        assert (made.ref_name, made.writable, made.commit_hash) == (name, True, fs.commit_hash)
+        assert made is not fs
+        assert await store.branches.contains(name)
+        assert sorted(await store.branches.keys()) == sorted(["main", name])
+        await made.write("b", b"2")
+        assert await contents(await store.branches[name]) == {"a": b"1", "b": b"2"}
+        assert await contents(await main(store)) == {"a": b"1"}
+        await store.branches.delete(name)
+        assert await store.branches.keys() == ["main"]
 
 
-@pytest.mark.parametrize("name", ILLEGAL_NAMES)
-async def test_illegal_name_is_a_value_error_and_nothing_happens(store, name):
+async def test_illegal_name_is_a_value_error_and_nothing_happens(store):
     fs = await main(store)
-    with pytest.raises(ValueError) as caught:
-        await store.branches.set(name, fs)
-    assert isinstance(caught.value, InvalidRefNameError)
-    if ":" in name:
-        assert "colon" in str(caught.value)
-    else:
-        assert f"Invalid ref name: {name!r}" in str(caught.value)
-    assert not await store.branches.contains(name)
+    for name in ILLEGAL_NAMES:
+        with pytest.raises(ValueError) as caught:
+            await store.branches.set(name, fs)
+        assert isinstance(caught.value, InvalidRefNameError), name
+        said = "colon" if ":" in name else f"Invalid ref name: {name!r}"
+        assert said in str(caught.value)
+        assert not await store.branches.contains(name)
     assert await store.branches.keys() == ["main"]
 
 
@@ -438,7 +436,7 @@ def test_blocking_branches_are_a_real_mutable_mapping():
     assert len(branches) == 2
     assert sorted(branches) == ["dev", "main"]
     assert dict(branches).keys() == {"dev", "main"}
-    assert [*reversed(sorted(branches.keys()))] == ["main", "dev"]
+    assert branches.keys() == {"main", "dev"}
     assert {name: value.ref_name for name, value in branches.items()} == {
         "dev": "dev",
         "main": "main",
@@ -493,5 +491,6 @@ async def test_async_mapping_has_no_blocking_spellings(face, store):
         del branches["main"]
     with pytest.raises(TypeError):
         iter(branches)
-    assert asyncio.iscoroutine(coroutine := branches["main"])
+    coroutine = branches["main"]
+    assert asyncio.iscoroutine(coroutine)
     await coroutine

@@ -127,6 +127,7 @@ ONE_HOP: dict[str, Operation] = {
     "RefDict.set_current": lambda b: b.store.branches.set_current(b.branch),
     "RefDict.values": lambda b: b.store.branches.values(),
     "TextReader.__aenter__": lambda b: b.enter(b.fs.open("f", "r")),
+    "disk_glob": lambda b: b.face.disk_glob(b.local + "*"),
 }
 
 # --- questions that cached trees and sizes answer without any hop, and else with one

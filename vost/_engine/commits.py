@@ -6,9 +6,8 @@ Source of the format: https://git-scm.com/docs/git-commit-tree and ``commit.c`` 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import CorruptObjectError
 from vost._model.objects import ObjectType, Oid, oid_from_hex, oid_to_hex
@@ -22,8 +21,7 @@ _IDENTITY_TIME = re.compile(rb"> (-?\d+) ([+-])(\d{2})(\d{2})\s*$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit, kept as the bytes that were stored; texts are decoded when asked for.
 
     Attributes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from vost._engine.trees import Entry
 from vost._model.errors import PathIsDirectoryError
@@ -23,8 +22,7 @@ STREAM_THRESHOLD = 1 << 20
 _CHUNK = 1 << 18
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where contents are stored.
 
     Attributes:
@@ -45,8 +43,7 @@ class Content(Protocol):
         """Store it and return mode and id."""
 
 
-@dataclass(frozen=True)
-class BytesContent:
+class BytesContent(NamedTuple):
     """Content that is in memory."""
 
     data: bytes
@@ -57,8 +54,7 @@ class BytesContent:
         return Entry(self.mode, place.writer.add(ObjectType.BLOB, self.data))
 
 
-@dataclass(frozen=True)
-class StoredBlob:
+class StoredBlob(NamedTuple):
     """Content that is in the repository already, named by its id."""
 
     oid: Oid
@@ -79,8 +75,7 @@ class StoredBlob:
         return Entry(self.mode, self.oid)
 
 
-@dataclass(frozen=True)
-class SpooledContent:
+class SpooledContent(NamedTuple):
     """Content of ``size`` bytes that was written to a temporary file from its start."""
 
     file: IO[bytes]
@@ -94,8 +89,7 @@ class SpooledContent:
         return Entry(self.mode, place.writer.add_stream(ObjectType.BLOB, self.size, chunks))
 
 
-@dataclass(frozen=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """The content of a regular file on disk; ``mode=None`` takes the mode from there too."""
 
     local_path: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vost._model.glob import has_wildcards, iter_glob, parse_pattern
@@ -19,6 +18,8 @@ def find_local_paths(pattern: str | os.PathLike[str], check: Callable[[], None])
         pattern: The pattern; ``\\`` counts as ``/``.
         check: Called for each directory; raises when the caller was cancelled.
     """
+    from pathlib import Path  # late: a snapshot has no need of it
+
     text = os.fspath(pattern).replace("\\", "/")
     top = "/" if text.startswith("/") else ""
     parsed = parse_pattern(text, literal_dots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from vost._engine.commits import Commit, parse_commit, serialize_commit
 from vost._engine.contents import Place
@@ -38,16 +37,14 @@ if TYPE_CHECKING:
     from vost._storage.protocols import ObjectWriter
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """What came of a draft: the new commit and what it changed."""
 
     commit: Commit
     changes: ChangeReport
 
 
-@dataclass(frozen=True)
-class CommitOptions:
+class CommitOptions(NamedTuple):
     """How a commit is recorded.
 
     Attributes:

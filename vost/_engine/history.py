@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from fnmatch import translate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.commits import Commit, serialize_commit
 from vost._engine.draft import move_ref, require_current
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
 _ZEROS = "0" * 40
 
 
-@dataclass(frozen=True)
-class LogFilter:
+class LogFilter(NamedTuple):
     """Which commits a log shows; ``None`` lets everything through.
 
     Attributes:
@@ -62,6 +59,8 @@ def log(
     repository: Repository, commit: Commit, wanted: LogFilter, check: Callable[[], None]
 ) -> Iterator[Commit]:
     """Yield first-parent ancestors that pass the filter, newest first, ``commit`` included."""
+    from fnmatch import translate  # late: few logs are asked for by message
+
     names = None if wanted.path is None else encode_path(wanted.path).split(b"/")
     matches = None if wanted.match is None else re.compile(translate(wanted.match)).match
     old_enough = wanted.before is None

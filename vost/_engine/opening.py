@@ -1,38 +1,34 @@
-"""Opening and creating repositories."""
+"""Opening and creating repositories.
+
+What is needed for a disk or for memory is imported when a repository is opened there, in a worker
+thread: importing all of it with the package would take a third longer.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 import weakref
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.branches import create_branch
 from vost._engine.repository import Repository
 from vost._model.errors import RepositoryNotFoundError
 from vost._model.objects import Oid, is_hex_oid, oid_from_hex
-from vost._storage.config import read_config, set_values
-from vost._storage.diskobjects import DiskObjects
-from vost._storage.diskrefs import DiskRefs
-from vost._storage.layout import RepositoryLayout, create, discover
-from vost._storage.lock import WritersLock
-from vost._storage.memoryobjects import MemoryObjects
-from vost._storage.memoryrefs import MemoryRefs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from vost._model.types import Signature
+    from vost._storage.layout import RepositoryLayout
 
 _SHALLOW_LIMIT = 64 << 20
 
 _open_repositories: weakref.WeakSet[Repository] = weakref.WeakSet()
 
 
-@dataclass(frozen=True)
-class OpenOptions:
+class OpenOptions(NamedTuple):
     """How a repository is opened.
 
     Attributes:
@@ -64,6 +60,8 @@ def open_repository(path: str, options: OpenOptions) -> Repository:
         NotARepositoryError: If something else is there.
         UnsupportedRepositoryError: If it is a repository that cannot be used.
     """
+    from vost._storage.layout import discover
+
     try:
         layout = discover(path)
     except RepositoryNotFoundError:
@@ -79,12 +77,17 @@ def configure_repository(repository: Repository, git_dir: str, values: dict[str,
     Raises:
         Busy: If a lock is taken; nothing was done.
     """
+    from vost._storage.config import set_values
+
     with repository.refs.locked():
         set_values(git_dir, values)
 
 
 def memory_repository(options: OpenOptions) -> Repository:
     """Make a repository that lives in memory only."""
+    from vost._storage.memoryobjects import MemoryObjects
+    from vost._storage.memoryrefs import MemoryRefs
+
     refs = MemoryRefs(f"refs/heads/{options.branch or 'master'}")
     repository = Repository(
         objects=MemoryObjects(),
@@ -100,6 +103,8 @@ def memory_repository(options: OpenOptions) -> Repository:
 
 
 def _create(path: str, options: OpenOptions) -> RepositoryLayout:
+    from vost._storage.layout import RepositoryLayout, create
+
     def prepare(git_dir: Path) -> None:
         if options.branch is None:
             return
@@ -114,6 +119,11 @@ def _create(path: str, options: OpenOptions) -> RepositoryLayout:
 
 
 def _assemble(layout: RepositoryLayout, path: str, options: OpenOptions) -> Repository:
+    from vost._storage.config import read_config
+    from vost._storage.diskobjects import DiskObjects
+    from vost._storage.diskrefs import DiskRefs
+    from vost._storage.lock import WritersLock
+
     config = read_config(layout.git_dir)
     compression = options.compression
     if compression is None:
@@ -125,7 +135,7 @@ def _assemble(layout: RepositoryLayout, path: str, options: OpenOptions) -> Repo
         follow_alternates=options.follow_alternates,
     )
     refs = DiskRefs(layout.git_dir, WritersLock(layout.lock_path), durable=options.durable)
-    status = Path(layout.git_dir).stat()
+    status = layout.git_dir.stat()
     repository = Repository(
         objects=objects,
         refs=refs,

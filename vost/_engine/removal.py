@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.lookup import find, walk_files
 from vost._model.changes import ChangeReport, FileEntry
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from vost._model.objects import Oid
 
 
-@dataclass(frozen=True)
-class RemovalPlan:
+class RemovalPlan(NamedTuple):
     """What a removal does: the entries to take away and the files that this removes."""
 
     paths: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import IO, TYPE_CHECKING
 
 from vost._engine.contents import BytesContent, SpooledContent
@@ -39,6 +38,8 @@ class Spool:
     def write_out(self) -> None:
         """Move what is in memory to the temporary file. Blocks."""
         if self._file is None:
+            import tempfile  # late: few processes write so much
+
             # The file has no name: a killed process leaves nothing behind.
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
         pieces, self._pieces = self._pieces, []

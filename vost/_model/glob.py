@@ -18,9 +18,8 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 ListDirectory: TypeAlias = Callable[[str], Iterable[tuple[str, bool]]]
 """Maps the path of a directory (``""``: the root) to ``(name, is_directory)`` of its entries."""
@@ -38,8 +37,7 @@ _DOTS = frozenset((".", ".."))
 _State: TypeAlias = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class GlobPattern:
+class GlobPattern(NamedTuple):
     """A pattern taken apart by :func:`parse_pattern`.
 
     Args:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from typing import TYPE_CHECKING, Protocol
 
 from vost._model.objects import object_hasher
 
 if TYPE_CHECKING:
+    import queue
     from collections.abc import Callable, Iterable, Iterator
     from hashlib import _Hash
 
@@ -32,6 +32,8 @@ class _ThreadedHasher:
     """Hashes on a thread of its own: SHA-1 releases the GIL, and so does compressing."""
 
     def __init__(self, hasher: _Hash) -> None:
+        import queue  # late: few processes write large objects
+
         self._hasher = hasher
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED_PIECES)
         self._thread = threading.Thread(target=self._run, name="vost-sha1", daemon=True)

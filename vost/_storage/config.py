@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vost._model.errors import GitError
@@ -40,12 +39,17 @@ _FSYNC_GROUPS = {
 _FSYNC_DEFAULT = frozenset({"pack", "pack-metadata", "commit-graph"})
 
 
-@dataclass(frozen=True, slots=True)
 class RepositoryConfig:
-    """What a repository's configuration says, at the moment when it was read."""
+    """What a repository's configuration says, at the moment when it was read.
 
-    path: str
-    _file: ConfigFile
+    Args:
+        path: The file.
+        file: Its content.
+    """
+
+    def __init__(self, path: str, file: ConfigFile) -> None:
+        self.path = path
+        self._file = file
 
     def get(self, section: str, name: str) -> str | None:
         """Return the last value of a variable; ``None`` if it is not set."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from vost._model.objects import ObjectType
+from vost._model.objects import ObjectType, hash_object
 
 if TYPE_CHECKING:
     from vost._model.objects import Oid
@@ -18,9 +17,6 @@ class DamagedDataError(Exception):
 TYPE_OF_CODE: tuple[ObjectType | None, ...] = (None, *ObjectType, None, None, None)
 """Object types by their number in packs; ``None`` where the number is no whole object."""
 
-_HASH_PREFIXES = (b"", *(b"%s " % kind.label for kind in ObjectType))
-_JOIN_LIMIT = 1 << 16
-
 
 def describe_damage(oid: Oid, path: str, reason: object) -> str:
     """Return the message of a ``CorruptObjectError``: the object, the file and what is wrong."""
@@ -29,9 +25,4 @@ def describe_damage(oid: Oid, path: str, reason: object) -> str:
 
 def is_content_of(oid: Oid, object_type: ObjectType, data: bytes) -> bool:
     """Tell whether an object of this type and content has the id ``oid``."""
-    prefix = b"%s%d\0" % (_HASH_PREFIXES[object_type], len(data))
-    if len(data) < _JOIN_LIMIT:
-        return hashlib.sha1(prefix + data, usedforsecurity=False).digest() == oid
-    hasher = hashlib.sha1(prefix, usedforsecurity=False)
-    hasher.update(data)
-    return hasher.digest() == oid
+    return hash_object(object_type, data) == oid

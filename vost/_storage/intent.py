@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import socket
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -84,6 +83,8 @@ class IntentLog:
             self._active = self._open()
             self._size = self._kept_size
         if not self._host:
+            import socket  # late: most processes write nothing
+
             self._host = socket.gethostname().replace(" ", "") or "?"
         end = " copied\n" if copied else "\n"
         line = os.fsencode(f"{temporary} {target} {os.getpid()} {self._host}{end}")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import (
     GitError,
@@ -50,8 +47,7 @@ _HARMLESS_EXTENSIONS = frozenset(
 _LONGEST_LINK = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryLayout:
+class RepositoryLayout(NamedTuple):
     """Where the parts of an existing repository are. All paths are absolute.
 
     Attributes:
@@ -204,6 +200,8 @@ def create(
         NotARepositoryError: If something else is at ``path``, an empty directory for example.
         InvalidRefNameError: If ``head`` is no branch name.
     """
+    import shutil  # late: most processes make no repository
+
     target = f"refs/heads/{head}" if head is not None else UNBORN
     check_symbolic("HEAD", target)
     final = Path(os.path.abspath(path))
@@ -227,7 +225,7 @@ def create(
 def _make_temporary(final: Path) -> Path:
     # Not tempfile.mkdtemp: the repository is to have the permissions that the umask gives.
     while True:
-        temporary = final.parent / f".{final.name}.vost-{secrets.token_hex(4)}"
+        temporary = final.parent / f".{final.name}.vost-{os.urandom(4).hex()}"
         with suppress(FileExistsError):
             temporary.mkdir()
             return temporary

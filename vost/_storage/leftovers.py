@@ -30,7 +30,7 @@ def remove_leftovers(objects: str, *, min_age: float) -> list[str]:
     """
     limit = time.time() - min_age
     removed = [path for path in _temporaries(objects) if _remove_temporary(path, limit)]
-    return removed + list(_remove_keeps(objects + "/pack"))
+    return removed + list(_remove_keeps(objects + "/pack", limit))
 
 
 def _temporaries(objects: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _remove_temporary(path: str, limit: float) -> bool:
     return is_old
 
 
-def _remove_keeps(packs: str) -> Iterator[str]:
+def _remove_keeps(packs: str, limit: float) -> Iterator[str]:
     """Remove the ``.keep`` files of dead writers, and their packs if they never got an index."""
     try:
         names = sorted(os.listdir(packs))
@@ -62,11 +62,26 @@ def _remove_keeps(packs: str) -> Iterator[str]:
         return
     for name in names:
         keep = f"{packs}/{name}"
-        if not name.endswith(".keep") or not is_our_keep(keep):
+        if not name.endswith(".keep"):
             continue
         stem = keep[: -len(".keep")]
+        if _is_nobodys(keep, stem, limit):
+            remove_quietly([keep])
+            yield keep
+            continue
+        if not is_our_keep(keep):
+            continue
         if os.path.exists(stem + ".pack") and not os.path.exists(stem + ".idx"):
             if remove_if_dead(keep, stem + ".pack"):
                 yield from (stem + ".pack", keep)
         elif remove_if_dead(keep):
             yield keep
+
+
+def _is_nobodys(keep: str, stem: str, limit: float) -> bool:
+    """Tell whether the writer of a ``.keep`` died before it could write into it."""
+    try:
+        status = os.lstat(keep)
+    except FileNotFoundError:
+        return False
+    return not (status.st_size or status.st_mtime > limit or os.path.exists(stem + ".pack"))

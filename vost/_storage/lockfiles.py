@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from vost._model.errors import Busy, GitError
@@ -42,15 +40,23 @@ _COPY_DELAY = 3.0
 """Seconds that a copy can be younger than its original, with clocks that count whole seconds."""
 
 
-@dataclass(slots=True)
 class Claim:
-    """A lock on one file of the Git directory, with the file's new content in it."""
+    """A lock on one file of the Git directory, with the file's new content in it.
 
-    name: str
-    path: str
-    temporary: str
-    locked: bool = False
-    made_directories: bool = False
+    Args:
+        name: The file, relative to the Git directory.
+        path: The same, absolute.
+        temporary: The file that holds the new content meanwhile; empty: there is none.
+    """
+
+    __slots__ = ("locked", "made_directories", "name", "path", "temporary")
+
+    def __init__(self, name: str, path: str, temporary: str) -> None:
+        self.name = name
+        self.path = path
+        self.temporary = temporary
+        self.locked = False
+        self.made_directories = False
 
     @property
     def lock_path(self) -> str:
@@ -96,7 +102,7 @@ class LockFiles:
         return path
 
     def _note_temporary(self, target: str) -> str:
-        temporary = f"vost.ref-{secrets.token_hex(4)}.tmp"
+        temporary = f"vost.ref-{os.urandom(4).hex()}.tmp"
         self._intent.add(temporary, target)
         return f"{self._git_dir}/{temporary}"
 

@@ -77,6 +77,8 @@ def _no_plain_file(path: str, name: str, error: OSError) -> RefValue | None:
         if name == "HEAD" and is_ref_name(target):
             return target
         raise GitError(f"{path} is a symbolic link: expected a file with an object id") from error
+    if error.errno == errno.ENAMETOOLONG:
+        return None
     if isinstance(error, PermissionError) and os.path.isdir(path):  # Windows
         return None
     raise error

@@ -101,6 +101,10 @@ class PackIndex:
         while at >= 0:
             number, misfit = divmod(at - names, stride)
             if not misfit:
+                if self.version == 2:
+                    offset: int = _u32(buffer, self._offsets + 4 * number)[0]
+                    if offset < _LARGE_OFFSET:
+                        return offset
                 return self.offset_of(number)
             at = buffer.find(oid, at + 1, end)
         return None

@@ -40,7 +40,8 @@ REF_DELTA = 7
 
 _TRAILER_SIZE = 20
 _HEADER_SIZE = 12
-_FIRST_READ = 4096
+_FIRST_READ = 1024
+_LIKELY_READ = 3 * 1024
 _SMALL = 12 * 1024
 _BUFFERED = 1 << 18
 _serials = itertools.count()
@@ -236,7 +237,7 @@ class Pack:
             size |= (byte & 0x7F) << shift
             shift += 7
             at += 1
-        if size < _SMALL:
+        if size < _LIKELY_READ:
             # In one call, which passes over what follows the stream: cheaper than an object that
             # would tell where it ended. So few bytes cannot inflate to more than some megabytes.
             try:

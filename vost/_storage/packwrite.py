@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import struct
 from typing import TYPE_CHECKING
 
@@ -293,6 +292,8 @@ class PackWriter:
                 os.close(descriptor)
                 self._keep = None
                 continue
+            import socket  # late: most processes write no pack
+
             text = b"%s: pid %d on %s\n" % (
                 IN_FLIGHT,
                 os.getpid(),

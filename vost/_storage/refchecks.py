@@ -25,7 +25,8 @@ REF_PATIENCE = 1.0
 
 # Source: https://git-scm.com/docs/git-check-ref-format
 _REFUSED = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]"
+    # Of surrogates only those that stand for a byte: the others have no spelling on disk.
+    r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udc7f\udd00-\udfff]"
     r"|\.\.|@\{|//|/\.|/$"
     r"|\.$|\.lock(?:/|$)"
 )

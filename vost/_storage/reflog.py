@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vost._model.errors import GitError
 from vost._model.objects import ZERO_OID, Oid, is_hex_oid, oid_to_hex
@@ -23,8 +23,7 @@ from .intent import PLAIN
 _FOLDED = str.maketrans("\n\r\0", "   ")
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """A line that was appended, so that it can be taken back."""
 
     path: str

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import GitError
 from vost._model.objects import Oid, oid_to_hex
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     from .looserefs import RefValue
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where refs are kept and how: what a transaction needs to know of a repository."""
 
     git_dir: str
@@ -67,8 +65,7 @@ class Place:
         raise GitError(too_deep(start))
 
 
-@dataclass(slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One update with the lock on the file that it changes."""
 
     update: RefUpdate

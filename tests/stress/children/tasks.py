@@ -164,6 +164,15 @@ def notes_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again:
     _attempt(attempt, repo, durable, say=say, again=again)
 
 
+def one_gc(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
+    """Pack what is loose and merge packs; ``again`` after an error."""
+
+    def attempt(store: GitStore) -> str:
+        return f"gc {store.gc()}"
+
+    _attempt(attempt, repo, durable, say=say, again=again)
+
+
 def _attempt(
     attempt: Callable[[GitStore], str], repo: str, durable: bool, *, say: Say, again: bool
 ) -> None:
@@ -194,5 +203,6 @@ TASKS: dict[str, Any] = {
         one_write,
         one_batch,
         notes_batch,
+        one_gc,
     )
 }

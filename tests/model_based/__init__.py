@@ -1,0 +1,1 @@
+"""Random programs against the store, checked against a plain dict."""
