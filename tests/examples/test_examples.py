@@ -91,10 +91,10 @@ def test_example_prints_what_it_promises_and_leaves_nothing(
         assert imported is not None
         assert int(imported[1]) > 500, "a real tree"
     if name == "async_app.py":
-        delay = re.search(r"longest delay (\d+)", lines[-1])
-        assert delay is not None
-        # A call that blocks the loop takes as long as the import; a busy machine, far less.
-        assert int(delay[1]) < 2000
+        ticks = re.search(r"heartbeat: (\d+) ticks", lines[-1])
+        assert ticks is not None
+        # Had the calls blocked the loop, it would have ticked once or twice between them.
+        assert int(ticks[1]) > 20
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cwd", "scratch"]
     assert files_of_the_project() == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 import threading
 from pathlib import PurePosixPath
 
@@ -113,7 +114,7 @@ def naps(monkeypatch):
         most.append(high)
         return 0.0
 
-    monkeypatch.setattr("vost.retry.random.uniform", longest)
+    monkeypatch.setattr(random, "uniform", longest)
     return most
 
 
