@@ -181,11 +181,12 @@ class Snapshot:
 
         def attempt() -> Published | None:
             nonlocal report, staged
-            if not staged:
+            first = not staged
+            if first:
                 draft.require_current()
                 report = stage(draft)
                 staged = True
-            return draft.publish(options, report)
+            return draft.publish(options, report, is_current=first)
 
         try:
             return self._outcome(await run_exclusive(attempt))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ("GitStore",)
 
 _COMPRESSION_LEVELS = range(10)
+# What Git can read: a value beyond makes every one of its commands fail.
+_LARGEST_SIZE = 2**63 - 1
 
 
 class GitStore:
@@ -247,13 +249,14 @@ class GitStore:
 def _settings(compression: int | None, big_file_threshold: int | None) -> dict[str, str]:
     settings: dict[str, str] = {}
     if compression is not None:
-        if isinstance(compression, bool) or compression not in _COMPRESSION_LEVELS:
+        if type(compression) is not int or compression not in _COMPRESSION_LEVELS:
             raise ValueError(f"compression must be 0 to 9 or None, got {compression!r}")
         settings["core.compression"] = str(compression)
     if big_file_threshold is not None:
-        if isinstance(big_file_threshold, bool) or big_file_threshold < 0:
+        if type(big_file_threshold) is not int or not 0 <= big_file_threshold <= _LARGEST_SIZE:
             raise ValueError(
-                f"big_file_threshold must be at least 0 bytes or None, got {big_file_threshold!r}"
+                "big_file_threshold must be 0 to 2**63 - 1 bytes or None, "
+                f"got {big_file_threshold!r}"
             )
         settings["core.bigFileThreshold"] = str(big_file_threshold)
     return settings

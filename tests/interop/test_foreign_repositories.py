@@ -284,18 +284,26 @@ async def test_odd_mode_of_an_untouched_file_is_kept_by_commits(git: Git, bare: 
     assert "100664 f\0" in git.raw(bare, "cat-file", "tree", "main^{tree}").decode("latin-1")
 
 
-async def test_padded_mode_of_a_directory_can_be_entered(git: Git, bare: Path) -> None:
+@pytest.mark.parametrize("mode", [b"040000", b"40755", b"0040000"])
+async def test_directory_of_an_odd_mode_can_be_entered_and_written_into(
+    git: Git, bare: Path, mode: bytes
+) -> None:
     blob = store_object(bare, "blob", b"content")
     below = store_tree(bare, [(b"100644", b"f", blob)])
-    commit_tree(bare, store_tree(bare, [(b"040000", b"d", below)]))
+    entries = [(b"100644", b"d.txt", blob), (mode, b"d", below), (b"100644", b"e", blob)]
+    commit_tree(bare, store_tree(bare, entries))
 
     fs = await (await GitStore.open(bare)).branches["main"]
 
     assert await fs.read("d/f") == b"content"
     assert await fs.is_dir("d")
+    assert await fs.file_type("d") == FileType.TREE
+    assert (await fs.stat()).nlink == 3
+    assert await fs.ls(recursive=True) == ["d.txt", "e", "d/f"]
     fs = await fs.write("d/g", b"2")
     assert await fs.ls("d") == ["f", "g"]
-    assert await fs.ls() == ["d"]
+    assert await fs.ls() == ["d.txt", "d", "e"]
+    assert git(bare, "show", "main:d/f") == "content"
 
 
 async def test_names_that_are_not_utf8_survive_reading_and_writing(git: Git, bare: Path) -> None:
@@ -448,6 +456,19 @@ async def test_commit_with_signature_and_further_headers_is_read(git: Git, bare:
     above = await fs.parent
     assert above is not None
     assert above.commit_hash == parent
+
+
+async def test_second_tree_header_of_a_commit_does_not_count(git: Git, bare: Path) -> None:
+    blob = store_object(bare, "blob", b"content")
+    tree = store_tree(bare, [(b"100644", b"f", blob)])
+    empty = store_tree(bare, [])
+    who = "W <w@x> 1700000000 +0000"
+    text = f"tree {tree}\nauthor {who}\ncommitter {who}\ntree {empty}\n\nm\n"
+    set_ref(bare, "refs/heads/main", store_object(bare, "commit", text.encode()))
+
+    fs = await (await GitStore.open(bare)).branches["main"]
+
+    assert await fs.ls() == git(bare, "ls-tree", "--name-only", "main").splitlines() == ["f"]
 
 
 async def test_merge_commits_are_followed_along_first_parents(git: Git, bare: Path) -> None:

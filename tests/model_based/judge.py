@@ -17,6 +17,7 @@ from tests.model_based.model import (
     directories,
     is_directory,
     listing,
+    parents_of,
     put,
     take_away,
 )
@@ -51,6 +52,10 @@ def reachable(model: Model) -> list[str]:
 class StagedBatch:
     """A batch, step by step, with the tree that it must lead to.
 
+    What is staged is what was last said of each path: a file, or nothing. A file that is staged
+    swallows what was said of paths below it, and gives way to files that are staged below it
+    later. What was written and removed again leaves no trace.
+
     Args:
         batch: The batch.
         base: The tree that it starts from.
@@ -60,8 +65,24 @@ class StagedBatch:
         self._batch = batch
         self._base = base
         self._touched: set[str] = set()
-        self.tree = base
-        self.untouched = True
+        self._edits: dict[str, File | None] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is staged."""
+        return not self._edits
+
+    @property
+    def tree(self) -> Tree:
+        """What the batch leads to."""
+        tree = self._base
+        for path, file in self._edits.items():
+            if file is None:
+                tree = take_away(tree, path)
+        for path, file in self._edits.items():
+            if file is not None:
+                tree = put(tree, path, file)
+        return tree
 
     def carry_out(self, kind: str, path: str, value: object) -> None:
         """Stage one step."""
@@ -79,18 +100,29 @@ class StagedBatch:
                 file.write(data)
         else:
             self._batch.write(path, data)
-        self.tree = put(self.tree, path, File(LINK if kind == "symlink" else PLAIN, data))
+        self._forget_below(path)
+        for parent in parents_of(path):
+            if self._edits.get(parent) is not None:
+                self._edits[parent] = None
+        self._edits[path] = File(LINK if kind == "symlink" else PLAIN, data)
         self._touched.add(path)
-        self.untouched = False
 
     def _remove(self, path: str) -> None:
-        if is_directory(self._base, path) or is_directory(self.tree, path):
+        staged_below = any(
+            file is not None and name.startswith(path + "/") for name, file in self._edits.items()
+        )
+        if is_directory(self._base, path) or (staged_below and path not in self._base):
             with pytest.raises(IsADirectoryError):
                 self._batch.remove(path)
-        elif path in self._base or path in self.tree:
+        elif staged_below:
+            self._batch.remove(path)  # the file gave way to a directory already
+        elif path in self._base or path in self._edits:
             self._batch.remove(path)
-            self.tree = take_away(self.tree, path)
-            self.untouched = False
+            self._forget_below(path)
+            if not any(parent in self._edits for parent in parents_of(path)):
+                self._edits[path] = None
+            else:
+                self._edits.pop(path, None)
         elif path in self._touched:
             # It was staged and taken away again, or swallowed: removing twice is fine.
             with contextlib.suppress(FileNotFoundError):
@@ -98,6 +130,10 @@ class StagedBatch:
         else:
             with pytest.raises(FileNotFoundError):
                 self._batch.remove(path)
+
+    def _forget_below(self, path: str) -> None:
+        for name in [name for name in self._edits if name.startswith(path + "/")]:
+            del self._edits[name]
 
 
 def check_changes(
@@ -122,7 +158,8 @@ def check_changes(
 def check_report(report: ChangeReport | None, old: Tree, new: Tree) -> None:
     """Check that a report says what differs, each path once."""
     assert report is not None
-    assert not report.errors and not report.warnings
+    assert not report.errors
+    assert not report.warnings
     expected = difference(old, new)
     assert {e.path: e.type.filemode for e in report.add} == modes(expected.add)
     assert {e.path: e.type.filemode for e in report.update} == modes(expected.update)
@@ -130,7 +167,8 @@ def check_report(report: ChangeReport | None, old: Tree, new: Tree) -> None:
     for entry in report.delete:
         if entry.type is FileType.TREE:
             below = {p: f for p, f in old.items() if p.startswith(entry.path + "/")}
-            assert below and not deleted.keys() & below.keys()
+            assert below
+            assert not deleted.keys() & below.keys()
             deleted |= modes(below)
         else:
             assert entry.path not in deleted

@@ -24,7 +24,6 @@ from tests.model_based.model import (
     Model,
     Tree,
     is_directory,
-    listing,
     put,
     take_away,
 )
@@ -128,7 +127,8 @@ class Snapshots(RuleBasedStateMachine):
         if tree == old:
             assert new.commit_hash == fs.commit_hash
             return
-        assert new.ref_name == fs.ref_name and new.writable
+        assert new.ref_name == fs.ref_name
+        assert new.writable
         expected = judge.check_changes(new, old, tree, message=message, operation=operation)
         parents = (fs.commit_hash,)
         self.model.commits[new.commit_hash] = Commit(tree, parents, expected)
@@ -186,7 +186,9 @@ class Snapshots(RuleBasedStateMachine):
         self.commit(fs, lambda: retry_write(self.store, branch, path, data), tree)
 
     @precondition(lambda self: self.model.branches)
-    @rule(pick=picks, which=st.lists(picks, min_size=1, max_size=3), extra=paths, all_=st.booleans())
+    @rule(
+        pick=picks, which=st.lists(picks, min_size=1, max_size=3), extra=paths, all_=st.booleans()
+    )
     def remove(self, pick: int, which: list[int], extra: str, all_: bool) -> None:
         fs = self.pick(pick)
         tree = self.model.tree(fs.commit_hash)
@@ -209,9 +211,7 @@ class Snapshots(RuleBasedStateMachine):
             planned = fs.remove(sources, recursive=all_, dry_run=True)
             assert planned.commit_hash == fs.commit_hash
             judge.check_report(planned.changes, tree, new)
-            self.commit(
-                fs, lambda: fs.remove(sources, recursive=all_), new, operation="rm"
-            )
+            self.commit(fs, lambda: fs.remove(sources, recursive=all_), new, operation="rm")
 
     @precondition(lambda self: self.model.branches)
     @rule(pick=picks, writes=applied, gone=st.lists(paths, max_size=3), operation=operations)
@@ -236,7 +236,9 @@ class Snapshots(RuleBasedStateMachine):
             with pytest.raises(ValueError):
                 fs.apply(given, gone, operation=operation)
             return
-        self.commit(fs, lambda: fs.apply(given, gone, operation=operation), new, operation=operation)
+        self.commit(
+            fs, lambda: fs.apply(given, gone, operation=operation), new, operation=operation
+        )
 
     @precondition(lambda self: self.model.branches)
     @rule(pick=picks, todo=batch_steps, message=messages, operation=operations)
@@ -252,7 +254,7 @@ class Snapshots(RuleBasedStateMachine):
         staged = judge.StagedBatch(batch, self.model.tree(fs.commit_hash))
         for kind, path, value in todo:
             staged.carry_out(kind, path, value)
-        if staged.untouched:
+        if staged.is_empty:
             assert batch.commit().commit_hash == fs.commit_hash
             return
         self.commit(fs, batch.commit, staged.tree, message=message, operation=operation)
@@ -500,9 +502,7 @@ _EXAMPLES = settings().max_examples
 _NIGHTLY = os.environ.get("VOST_HYPOTHESIS_PROFILE") == "nightly"
 
 TestInMemory = InMemory.TestCase
-TestInMemory.settings = settings(
-    max_examples=_EXAMPLES, stateful_step_count=60 if _NIGHTLY else 30
-)
+TestInMemory.settings = settings(max_examples=_EXAMPLES, stateful_step_count=60 if _NIGHTLY else 30)
 TestOnDisk = OnDisk.TestCase
 TestOnDisk.settings = settings(
     max_examples=_EXAMPLES if _NIGHTLY else 12, stateful_step_count=60 if _NIGHTLY else 25

@@ -315,6 +315,7 @@ async def test_reports_follow_the_order_of_the_writes(store):
     ]
 
 
+@pytest.mark.slow
 async def test_thousands_of_writes_are_one_commit(disk_store, repo, git):
     writes = {f"d{index % 40}/f{index}": b"%d" % index for index in range(3000)}
     fs = await (await main(disk_store)).apply(writes)

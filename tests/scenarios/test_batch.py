@@ -360,6 +360,7 @@ async def test_an_abandoned_batch_leaves_no_objects_behind(disk_store, repo, git
     assert git(repo, "count-objects", "-v") == before
 
 
+@pytest.mark.blocking_ok("what tidies up after the batch cannot await")
 async def test_a_batch_that_is_simply_dropped_leaves_no_temporary_files(disk_store, repo, git):
     fs = await filled(disk_store)
     batch = fs.batch()

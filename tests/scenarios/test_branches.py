@@ -134,7 +134,7 @@ async def test_name_that_is_no_text_is_a_type_error(store):
         await store.branches.set(1, await main(store))
 
 
-@pytest.mark.parametrize("value", ["main", None, 1, b"x", object()], ids=repr)
+@pytest.mark.parametrize("value", ["main", None, 1, b"x", 1.5, {}], ids=repr)
 async def test_value_that_is_no_snapshot_is_a_type_error(store, value):
     with pytest.raises(TypeError, match=f"Expected FS, got {type(value).__name__}"):
         await store.branches.set("x", value)

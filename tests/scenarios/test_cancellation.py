@@ -58,6 +58,7 @@ def objects(repo, git):
     return git(repo, "count-objects", "-v")
 
 
+@pytest.mark.slow
 async def test_a_long_apply_is_cancelled_without_a_trace(disk_store, repo, git):
     fs = await disk_store.branches["main"]
     before = objects(repo, git)
@@ -121,6 +122,7 @@ async def test_a_huge_file_is_cancelled_in_the_middle(disk_store, repo, git, tmp
     assert await tip(disk_store) == fs.commit_hash
 
 
+@pytest.mark.slow
 async def test_a_large_writer_is_cancelled_when_it_is_closed(disk_store, repo):
     fs = await disk_store.branches["main"]
     writer = fs.writer("huge")
@@ -225,6 +227,7 @@ async def test_walks_and_globs_that_are_cancelled_or_left_early_do_no_harm(store
     assert len(await collect(fs.walk())) == 301
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["pack", "gc"])
 async def test_maintenance_is_cancelled_without_a_trace(disk_store, repo, git, way):
     fs = await disk_store.branches["main"]
@@ -244,6 +247,7 @@ async def test_maintenance_is_cancelled_without_a_trace(disk_store, repo, git, w
     assert len(await (await disk_store.branches["main"]).read("f959")) == 100_000
 
 
+@pytest.mark.slow
 async def test_other_tasks_go_on_while_one_is_cancelled(disk_store, repo):
     fs = await disk_store.branches["main"]
     other = await disk_store.branches.set("other", fs)

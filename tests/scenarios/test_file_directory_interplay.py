@@ -224,6 +224,7 @@ def storage(request):
     return getattr(request, "param", "memory")
 
 
+@pytest.mark.slow
 async def test_every_sequence_of_three_operations_equals_a_plain_model(store):
     """Two hundred sequences of writes and removals at, above and below each other."""
     fs = await filled(store)

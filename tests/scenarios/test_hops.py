@@ -310,6 +310,7 @@ def local(tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 @on_event_loops
 async def test_operations_make_one_hop(face, store, local):
     made = await counted(face, store, local, ONE_HOP)
@@ -345,6 +346,7 @@ async def test_questions_about_trees_that_are_not_cached_make_one_hop(
         await cold.close()
 
 
+@pytest.mark.slow
 @on_event_loops
 async def test_the_exceptions_make_the_hops_that_they_are_listed_with(face, store, local):
     operations = {name: operation for name, (_, _, operation) in OTHER.items()}
@@ -397,10 +399,11 @@ async def test_failing_operations_make_no_more_hops_than_others(store):
         assert made == []
 
 
+@pytest.mark.slow
 @on_the_blocking_face
 async def test_the_blocking_face_makes_no_hop_and_starts_no_thread(face, store, local):
-    before = threading.enumerate()
+    before = set(threading.enumerate())
     operations = {**ONE_HOP, **CACHED}
     made = await counted(face, store, local, operations)
     assert set(made.values()) == {0}
-    assert threading.enumerate() == before
+    assert set(threading.enumerate()) <= before

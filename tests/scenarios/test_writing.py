@@ -1,8 +1,7 @@
-"""Writing single files: contract sections 9 and 9.1 (rules 1 to 6), 15 (messages), 22.2."""
+"""Writing files: contract section 9, with 2.2 and 2.3 for what a write leaves behind."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 from pathlib import PurePosixPath
@@ -11,25 +10,15 @@ import pytest
 
 from tests.support.faces import collect
 from tests.support.snapshots import changed, contents, tip, types
+from tests.support.writes import branch_for_each_way, write_somehow
 from vost import (
     BlobOid,
     ChangeReport,
     FileEntry,
     FileType,
-    ReadOnlySnapshotError,
-    StaleSnapshotError,
 )
 
 BIG = os.urandom(700_000) * 3  # 2.1 MB: streamed
-EVERY_WRITE = [
-    "write",
-    "write_text",
-    "write_from_file",
-    "write_symlink",
-    "apply",
-    "batch",
-    "writer",
-]
 
 
 async def main(store):
@@ -44,38 +33,11 @@ def local(tmp_path):
     return path
 
 
-async def branches(store):
-    """Yield each of EVERY_WRITE with the snapshot of a new branch of its own."""
-    for way in EVERY_WRITE:
-        yield way, await store.branches.create(way)
-
-
-async def write_somehow(fs, way, path, local):
-    """Write `path` by one of EVERY_WRITE and return the new snapshot."""
-    if way == "write":
-        return await fs.write(path, b"1")
-    if way == "write_text":
-        return await fs.write_text(path, "1")
-    if way == "write_from_file":
-        return await fs.write_from_file(path, local)
-    if way == "write_symlink":
-        return await fs.write_symlink(path, "target")
-    if way == "apply":
-        return await fs.apply({path: b"1"})
-    if way == "batch":
-        async with fs.batch() as batch:
-            await batch.write(path, b"1")
-        return batch.fs
-    async with fs.writer(path) as writer:
-        await writer.write(b"1")
-    return writer.fs
-
-
 # --- one commit, a new snapshot
 
 
 async def test_a_write_is_one_commit_on_the_snapshot(store, local):
-    async for way, before in branches(store):
+    async for way, before in branch_for_each_way(store):
         after = await write_somehow(before, way, "d/f", local)
         assert after.commit_hash == await tip(store, way)
         assert (await after.parent).commit_hash == before.commit_hash
@@ -275,6 +237,13 @@ async def test_local_files_of_every_size_are_stored_exactly(store, tmp_path):
         assert await fs.read("f") == BIG[:size]
 
 
+async def test_files_that_do_not_tell_their_size_are_stored_whole(store):
+    """Files of the kernel say 0 bytes and have content."""
+    fs = await (await main(store)).write_from_file("version", "/proc/version")
+    with open("/proc/version", "rb") as file:
+        assert await fs.read("version") == file.read() != b""
+
+
 async def test_local_links_are_followed(store, local, tmp_path):
     (tmp_path / "ln").symlink_to(local)
     fs = await (await main(store)).write_from_file("f", tmp_path / "ln")
@@ -382,356 +351,11 @@ async def test_a_blob_id_that_names_no_blob_is_refused(store):
     assert await tip(store) == fs.commit_hash
 
 
-# --- rule 1: read-only snapshots
-
-
-async def read_only_snapshots(face, store):
-    fs = await main(store)
-    tag = await store.tags.set("v1", fs)
-    return [(tag, "(ref 'v1')"), (face.FS(store, fs.commit_hash.encode()), "read-only snapshot")]
-
-
-async def test_read_only_snapshots_refuse_every_write_and_name_the_ref(face, store, local):
-    snapshots = await read_only_snapshots(face, store)
-    for way, (fs, words) in itertools.product(EVERY_WRITE, snapshots):
-        with pytest.raises(PermissionError, match="read-only") as caught:
-            await write_somehow(fs, way, "f", local)
-        assert words in str(caught.value)
-        assert isinstance(caught.value, ReadOnlySnapshotError)
-
-
-async def test_the_message_says_what_was_tried(face, store):
-    tag = (await read_only_snapshots(face, store))[0][0]
-    with pytest.raises(PermissionError) as caught:
-        await tag.write("f", b"")
-    assert str(caught.value) == "Cannot write to read-only snapshot (ref 'v1')"
-    with pytest.raises(PermissionError) as caught:
-        tag.batch()
-    assert str(caught.value) == "Cannot batch on read-only snapshot (ref 'v1')"
-    for move in (tag.undo, tag.redo):
-        with pytest.raises(PermissionError, match=r"(undo|redo) on read-only snapshot"):
-            await move()
-
-
-async def test_read_only_is_checked_before_every_argument(face, store):
-    """D29: nothing is stored, and no other error comes first."""
-    for fs, _ in await read_only_snapshots(face, store):
-        for call in (
-            lambda fs=fs: fs.write("a\0", 5, mode="x", message="{"),
-            lambda fs=fs: fs.write_text("..", 5),
-            lambda fs=fs: fs.write_from_file("f", "/no/such/file"),
-            lambda fs=fs: fs.write_symlink("", None),
-            lambda fs=fs: fs.apply({"f": object(), "g": "x"}),
-            lambda fs=fs: fs.apply(5),
-            lambda fs=fs: fs.apply(),
-            lambda fs=fs: fs.remove("missing"),
-            lambda fs=fs: fs.remove([]),
-        ):
-            with pytest.raises(PermissionError):
-                await call()
-        for call in (
-            lambda fs=fs: fs.writer("..", "nope"),
-            lambda fs=fs: fs.batch("{"),
-        ):
-            with pytest.raises(PermissionError):
-                call()
-
-
-async def test_read_only_writes_store_nothing(face, disk_store, repo, git, local):
-    """D29: the content must not be hashed into the repository either."""
-    local.write_bytes(b"unheard-of content")
-    for fs, _ in await read_only_snapshots(face, disk_store):
-        before = git(repo, "count-objects", "-v")
-        for call in (
-            lambda fs=fs: fs.write("f", b"unheard-of content"),
-            lambda fs=fs: fs.write_from_file("f", local),
-            lambda fs=fs: fs.apply({"f": b"unheard-of content"}),
-        ):
-            with pytest.raises(PermissionError):
-                await call()
-        assert git(repo, "count-objects", "-v") == before
-
-
-# --- rule 2: stale snapshots
-
-
-async def test_a_stale_snapshot_is_refused(store, local):
-    async for way, old in branches(store):
-        new = await old.write("other", b"")
-        log = await store.branches.reflog(way)
-        with pytest.raises(StaleSnapshotError, match="advanced"):
-            await write_somehow(old, way, "f", local)
-        assert await tip(store, way) == new.commit_hash
-        assert await store.branches.reflog(way) == log
-
-
-async def test_writing_to_a_deleted_branch_is_a_key_error(store, local):
-    async for way, fs in branches(store):
-        await store.branches.delete(way)
-        with pytest.raises(KeyError, match=way):
-            await write_somehow(fs, way, "f", local)
-        assert not await store.branches.contains(way)
-
-
-async def test_a_snapshot_is_valid_again_when_the_branch_is_back_at_its_commit(store):
-    """Only the identity of the tip is checked."""
-    old = await main(store)
-    new = await old.write("a", b"1")
-    with pytest.raises(StaleSnapshotError):
-        await old.write("b", b"2")
-    await store.branches.set("main", old)
-    fs = await old.write("b", b"2")
-    assert await contents(fs) == {"b": b"2"}
-    assert (await fs.parent).commit_hash == old.commit_hash
-    with pytest.raises(StaleSnapshotError):
-        await new.write("c", b"3")
-
-
-async def test_the_parent_of_a_tip_is_stale_but_writable(store):
-    fs = await (await main(store)).write("a", b"1")
-    parent = await fs.parent
-    assert parent.writable
-    with pytest.raises(StaleSnapshotError, match="advanced"):
-        await parent.write("b", b"1")
-    await fs.undo()
-    assert (await parent.write("b", b"1")).message == "+ b"
-
-
-async def test_a_rejected_write_makes_no_commit_object(disk_store, repo, git):
-    old = await main(disk_store)
-    await old.write("a", b"1")
-    with pytest.raises(StaleSnapshotError):
-        await old.write("b", b"2")
-    listed = git(repo, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)")
-    assert listed.split().count("commit") == 2
-
-
-async def test_a_commit_by_git_makes_a_snapshot_stale(disk_store, repo, git):
-    fs = await main(disk_store)
-    tree = git(repo, "rev-parse", "main^{tree}")
-    made = git(repo, "commit-tree", tree, "-p", "main", "-m", "by git")
-    git(repo, "update-ref", "refs/heads/main", made)
-    with pytest.raises(StaleSnapshotError):
-        await fs.write("a", b"1")
-    assert await tip(disk_store) == made
-    assert (await (await main(disk_store)).write("a", b"1")).message == "+ a"
-
-
-# --- rule 3: what changes nothing
-
-
-async def test_a_write_that_changes_nothing_returns_the_same_snapshot(store, local):
-    async for way, before in branches(store):
-        fs = await write_somehow(before, way, "d/f", local)
-        log = await store.branches.reflog(way)
-        again = await write_somehow(fs, way, "d/f", local)
-        assert again is fs
-        assert again.commit_hash == await tip(store, way)
-        assert await store.branches.reflog(way) == log
-
-
-async def test_a_write_that_changes_nothing_is_refused_on_a_stale_snapshot(store, local):
-    async for way, before in branches(store):
-        fs = await write_somehow(before, way, "d/f", local)
-        await fs.write("other", b"")
-        with pytest.raises(StaleSnapshotError):
-            await write_somehow(fs, way, "d/f", local)
-
-
-async def test_a_no_op_keeps_the_receiver_and_its_changes(store):
-    fs = await (await main(store)).write("a", b"1")
-    report = fs.changes
-    assert (await fs.write("a", b"1", message="unused", parents=[])).changes is report
-    other = await store.branches.set("other", fs)
-    # A further parent alone makes no commit either.
-    assert await fs.write("a", b"1", parents=[await other.write("x", b"")]) is fs
-
-
-async def test_a_change_of_mode_alone_is_a_change(store):
-    fs = await (await main(store)).write("a", b"1")
-    executable = await fs.write("a", b"1", mode=FileType.EXECUTABLE)
-    assert executable.message == "~ a (executable)"
-    assert executable.changes == ChangeReport(update=[FileEntry("a", FileType.EXECUTABLE)])
-    link = await executable.write_symlink("a", "1")
-    assert link.message == "~ a (link)"
-
-
-# --- rule 4: directories come and go
-
-
-async def test_parent_directories_appear_as_needed(store):
-    fs = await (await main(store)).write("a/b/c/d", b"1")
-    assert await fs.ls() == ["a"]
-    assert await fs.ls("a/b") == ["c"]
-
-
-async def test_empty_directories_vanish_up_to_the_root(store):
-    fs = await (await main(store)).write("a/b/c/d", b"1")
-    fs = await fs.write("a/x", b"1")
-    fs = await fs.remove("a/b/c/d")
-    assert await fs.ls("a") == ["x"]
-    assert not await fs.exists("a/b")
-    fs = await fs.remove("a/x")
-    assert await fs.ls() == []
-    assert fs.tree_hash == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-    assert (await fs.write("again", b"1")).message == "+ again"
-
-
-# --- messages (section 15) and operation
-
-
-async def test_automatic_messages_of_one_change(store):
-    fs = await main(store)
-    fs = await fs.write("d/f", b"1")
-    assert fs.message == "+ d/f"
-    fs = await fs.write("d/f", b"2")
-    assert fs.message == "~ d/f"
-    fs = await fs.remove("d/f")
-    assert fs.message == "- d/f"
-    fs = await fs.write("run", b"", mode=FileType.EXECUTABLE)
-    assert fs.message == "+ run (executable)"
-    fs = await fs.write_symlink("ln", "x")
-    assert fs.message == "+ ln (link)"
-    fs = await fs.remove("run")
-    assert fs.message == "- run"
-
-
-async def test_an_empty_message_asks_for_the_automatic_one(store):
-    fs = await main(store)
-    for index, message in enumerate((None, "")):
-        fs = await fs.write(str(index), b"", message=message)
-        assert fs.message == f"+ {index}"
-
-
-async def test_placeholders_of_a_message_are_replaced(store):
-    fs = await (await main(store)).apply({"a": b"", "b": b"", "c": b""})
-    template = "{op}|{default}|+{add_count} ~{update_count} -{delete_count} ={total_count}"
-    fs = await fs.apply({"a": b"2", "n": b""}, ["b", "c"], message=template, operation="import")
-    assert fs.message == "import|Batch import: +1 ~1 -2|+1 ~1 -2 =4"
-    fs = await fs.write("{x}", b"", message="{op}|{default}")
-    assert fs.message == "|+ {x}"
-    fs = await fs.write("y", b"", message="{{x}} {add_count}")
-    assert fs.message == "{x} 1"
-
-
-async def test_a_message_without_an_opening_brace_is_taken_verbatim(store):
-    fs = await (await main(store)).write("a", b"", message="50% }} done \\n %s")
-    assert fs.message == "50% }} done \\n %s"
-
-
-async def test_bad_messages_are_refused_before_anything_is_stored(disk_store, repo, git):
-    """D25: and no attribute of a number can be reached."""
-    fs = await main(disk_store)
-    before = git(repo, "count-objects", "-v")
-    for message, error in (
-        ("{unknown}", KeyError),
-        ("{add_count.real}", KeyError),
-        ("{0}", KeyError),
-        ("{}", KeyError),
-        ("{add_count!r}", KeyError),
-        ("{", ValueError),
-        ('{"json": [1, 2', ValueError),
-        ("{add_count}}", ValueError),
-        ("a\0b", ValueError),
-        (b"bytes", TypeError),
-        (5, TypeError),
-    ):
-        for call in (
-            lambda message=message: fs.write("f", b"unheard-of", message=message),
-            lambda message=message: fs.apply({"f": b"unheard-of"}, message=message),
-            lambda message=message: fs.write_symlink("f", "unheard-of", message=message),
-        ):
-            with pytest.raises(error):
-                await call()
-        with pytest.raises(error):
-            fs.batch(message)
-    assert git(repo, "count-objects", "-v") == before
-    assert await tip(disk_store) == fs.commit_hash
-
-
-# --- parents (22.2)
-
-
-@pytest.mark.parametrize(
-    "way",
-    [
-        "write",
-        "write_text",
-        "write_from_file",
-        "write_symlink",
-        "apply",
-        "batch",
-        "remove",
-        "retry_write",
-    ],
-)
-async def test_further_parents_are_recorded_in_order(face, disk_store, repo, git, way, local):
-    fs = await (await main(disk_store)).write("old", b"1")
-    one = await (await disk_store.branches.set("one", fs)).write("1", b"")
-    two = await (await disk_store.branches.set("two", fs)).write("2", b"")
-    parents = [two, one]
-    if way == "batch":
-        async with fs.batch(parents=parents) as batch:
-            await batch.write("f", b"")
-        merged = batch.fs
-    elif way == "retry_write":
-        merged = await face.retry_write(disk_store, "main", "f", b"", parents=parents)
-    else:
-        merged = await {
-            "write": lambda: fs.write("f", b"", parents=parents),
-            "write_text": lambda: fs.write_text("f", "", parents=parents),
-            "write_from_file": lambda: fs.write_from_file("f", local, parents=parents),
-            "write_symlink": lambda: fs.write_symlink("f", "x", parents=parents),
-            "apply": lambda: fs.apply({"f": b""}, parents=parents),
-            "remove": lambda: fs.remove("old", parents=parents),
-        }[way]()
-    expected = [fs.commit_hash, two.commit_hash, one.commit_hash]
-    assert git(repo, "log", "-1", "--format=%P", "main").split() == expected
-    assert not await merged.exists("1")
-    assert [entry.commit_hash for entry in await collect(merged.log())][1] == fs.commit_hash
-    assert (await merged.parent).commit_hash == (await merged.back()).commit_hash == expected[0]
-
-
-async def test_repeated_parents_are_recorded_once(disk_store, repo, git):
-    fs = await main(disk_store)
-    other = await (await disk_store.branches.set("other", fs)).write("x", b"")
-    await fs.write("f", b"", parents=[other, fs, other, await disk_store.branches["other"]])
-    expected = [fs.commit_hash, other.commit_hash]
-    assert git(repo, "log", "-1", "--format=%P", "main").split() == expected
-
-
-async def test_parents_of_another_store_are_refused(face, store):
-    fs = await main(store)
-    stranger = await main(await face.GitStore.memory())
-    for call in (
-        lambda: fs.write("f", b"", parents=[stranger]),
-        lambda: fs.apply({"f": b""}, parents=[stranger]),
-        lambda: fs.remove("f", parents=[stranger]),
-        lambda: face.retry_write(store, "main", "f", b"", parents=[stranger]),
-    ):
-        with pytest.raises(ValueError, match="same repo"):
-            await call()
-    with pytest.raises(ValueError, match="same repo"):
-        fs.batch(parents=[stranger])
-    for wrong in (["main"], [None]):
-        with pytest.raises(TypeError):
-            await fs.write("f", b"", parents=wrong)
-    assert await tip(store) == fs.commit_hash
-
-
-async def test_read_only_and_historical_snapshots_may_be_parents(store):
-    fs = await (await main(store)).write("a", b"1")
-    tag = await store.tags.set("v1", fs)
-    fs = await fs.write("b", b"2")
-    merged = await fs.write("c", b"3", parents=[tag])
-    assert await contents(merged) == {"a": b"1", "b": b"2", "c": b"3"}
-
-
 # --- paths
 
 
 async def test_paths_are_normalised_and_may_be_path_objects(store, local):
-    async for way, fs in branches(store):
+    async for way, fs in branch_for_each_way(store):
         for path in ("/d/f/", "d/./f", PurePosixPath("d/f")):
             fs = await write_somehow(fs, way, path, local)
             assert await fs.ls(recursive=True) == ["d/f"]

@@ -22,7 +22,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the long runs out unless the command line asks for them by their marker."""
     if "stress" in config.getoption("markexpr"):
         return
-    long = [item for item in items if item.get_closest_marker("stress") and HERE in item.path.parents]
+    long = [
+        item for item in items if item.get_closest_marker("stress") and HERE in item.path.parents
+    ]
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stress.injection import CHANGING, count_calls, inject, record
-from tests.stress.judging import assert_tidy, assert_usable, leftovers, strangers, tip
+from tests.stress.judging import assert_tidy, assert_usable, leftovers, strangers
 from tests.stress.sizes import small_and_full
 from tests.support.gitcli import Git, assert_fsck_clean
 from vost_sync import GitStore

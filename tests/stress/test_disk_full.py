@@ -25,7 +25,9 @@ def unshare(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     path = shutil.which("unshare")
     if path is None or sys.platform != "linux":
         pytest.skip("unshare is not installed: no small disk can be mounted")
-    command = [path, "--mount"] if os.geteuid() == 0 else [path, "--user", "--map-root-user", "--mount"]
+    command = (
+        [path, "--mount"] if os.geteuid() == 0 else [path, "--user", "--map-root-user", "--mount"]
+    )
     trial = subprocess.run(
         [*command, "sh", "-c", _SCRIPT, "sh", "1m", tmp_path_factory.mktemp("trial"), "true"],
         capture_output=True,
@@ -39,7 +41,9 @@ def unshare(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_full_disk_loses_nothing_and_recovers(kind: str, unshare: list[str], tmp_path: Path) -> None:
+def test_full_disk_loses_nothing_and_recovers(
+    kind: str, unshare: list[str], tmp_path: Path
+) -> None:
     disk, elsewhere = tmp_path / "disk", tmp_path / "elsewhere"
     disk.mkdir()
     elsewhere.mkdir()
@@ -51,6 +55,7 @@ def test_full_disk_loses_nothing_and_recovers(kind: str, unshare: list[str], tmp
         text=True,
         check=False,
     )
-    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert not result.stderr, result.stderr
+    assert result.returncode == 0
     assert result.stdout.splitlines()[-1] == "done"
     print(kind, result.stdout)

@@ -24,7 +24,9 @@ CALLS = "openat,mkdir,rename,link,fsync,fdatasync,write,pwrite64,writev"
 BATCH_SYNCS = 5
 """Syncs that a batch may cost, however many files: pack, index, their directory, the ref."""
 
-_CALL = re.compile(r"(?:\d+ +)?(?P<name>\w+)\((?P<arguments>.*)\) += +(?P<result>-?\d+)(?:<.*>)?(?: .*)?$")
+_CALL = re.compile(
+    r"(?:\d+ +)?(?P<name>\w+)\((?P<arguments>.*)\) += +(?P<result>-?\d+)(?:<.*>)?(?: .*)?$"
+)
 _DESCRIPTOR = re.compile(r"\d+<(?P<path>[^>]+)>")
 _QUOTED = re.compile(r'"([^"]*)"')
 
@@ -55,7 +57,9 @@ def parse(lines: list[str], top: Path) -> list[Call]:
         else:
             descriptor = _DESCRIPTOR.match(found["arguments"])
             paths = [descriptor["path"]] if descriptor else []
-        inside = tuple(path[len(str(top)) + 1 :] or "." for path in paths if path.startswith(str(top)))
+        inside = tuple(
+            path[len(str(top)) + 1 :] or "." for path in paths if path.startswith(str(top))
+        )
         if inside:
             calls.append(Call(found["name"], inside))
     return calls
@@ -138,9 +142,7 @@ class Trace(NamedTuple):
         return self.disk_at(self.calls.index(Call("acknowledge", ())))
 
 
-def trace(
-    server: ForkServer, strace: str, repository: Path, task: str, *, durable: bool
-) -> Trace:
+def trace(server: ForkServer, strace: str, repository: Path, task: str, *, durable: bool) -> Trace:
     known = frozenset(files(repository))
     child = server.start(task, repository, 1, durable=durable)
     lines = record(child, strace, repository.parent / "log", CALLS)

@@ -39,7 +39,8 @@ def run_child(module: str, *args: object, options: tuple[str, ...] = ()) -> str:
         text=True,
         check=False,
     )
-    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert not result.stderr, result.stderr
+    assert result.returncode == 0
     return result.stdout
 
 
@@ -65,9 +66,7 @@ def test_forked_children_go_on_with_an_inherited_store(
 @pytest.mark.parametrize("operations", small_and_full(1000, 20_000))
 def test_descriptors_threads_and_memory_stay_flat(operations: int, tmp_path: Path) -> None:
     # Development mode makes every file that the garbage collector has to close a complaint.
-    out = run_child(
-        "steady", tmp_path / "r.git", operations, options=("-X", "dev", "-W", "error")
-    )
+    out = run_child("steady", tmp_path / "r.git", operations, options=("-X", "dev", "-W", "error"))
     start, half, end, closed = json.loads(out)
     print(start, half, end, closed)
     assert closed["descriptors"] == start["descriptors"]

@@ -72,6 +72,7 @@ def set_branch(repository: Repository, name: str, commit: Commit) -> None:
     """Create a branch, or point it at another commit, whatever it was at before.
 
     Raises:
+        MissingObjectError: If the commit was pruned meanwhile.
         Busy: If the writers' lock is taken; nothing was done.
     """
     ref = BRANCHES + name
@@ -79,6 +80,7 @@ def set_branch(repository: Repository, name: str, commit: Commit) -> None:
         old = repository.refs.get(ref)
         if old == commit.oid:
             return
+        repository.require(commit.oid, commit.tree)
         verb = "Created from" if old is None else "set to"
         message = f"branch: {verb} {commit.summary}"
         _move(repository, RefUpdate(ref, old, commit.oid, message))
@@ -89,12 +91,14 @@ def set_tag(repository: Repository, name: str, commit: Commit) -> None:
 
     Raises:
         RefExistsError: If the tag exists: tags never move.
+        MissingObjectError: If the commit was pruned meanwhile.
         Busy: If the writers' lock is taken; nothing was done.
     """
     ref = TAGS + name
     with repository.refs.locked():
         if repository.refs.get(ref) is not None:
             raise RefExistsError(name, f"Tag {name!r} already exists")
+        repository.require(commit.oid, commit.tree)
         message = f"branch: Created from {commit.summary}"
         _move(repository, RefUpdate(ref, None, commit.oid, message))
 

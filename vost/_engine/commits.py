@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import CorruptObjectError
 from vost._model.objects import ObjectType, Oid, oid_from_hex, oid_to_hex
+from vost._storage.protocols import CommitLink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vost._model.types import Signature
 
+_USUAL_START = re.compile(rb"tree ([0-9a-f]{40})\nparent ([0-9a-f]{40})\n")
 _IDENTITY_TIME = re.compile(rb"> (-?\d+) ([+-])(\d{2})(\d{2})\s*$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -116,6 +118,19 @@ def parse_commit(oid: Oid, data: bytes) -> Commit:
         encoding=fields.get(b"encoding"),
         raw_message=message,
     )
+
+
+def parse_link(oid: Oid, data: bytes) -> CommitLink:
+    """Read of a commit object only how it hangs together with others.
+
+    Raises:
+        CorruptObjectError: If it has no tree or a malformed parent.
+    """
+    match = _USUAL_START.match(data)
+    if match is None:
+        commit = parse_commit(oid, data)
+        return CommitLink(commit.tree, commit.parents[0] if commit.parents else None)
+    return CommitLink(bytes.fromhex(match[1].decode()), bytes.fromhex(match[2].decode()))
 
 
 def serialize_commit(

@@ -151,7 +151,11 @@ class Draft:
             self._prepared = None
 
     def publish(
-        self, options: CommitOptions, report: ChangeReport | None = None
+        self,
+        options: CommitOptions,
+        report: ChangeReport | None = None,
+        *,
+        is_current: bool = False,
     ) -> Published | None:
         """Make the commit and move the branch to it; ``None`` if nothing would change.
 
@@ -160,6 +164,7 @@ class Draft:
         Args:
             options: How the commit is recorded.
             report: What the edits change, where a plan knows; ``None``: found out here.
+            is_current: Whether ``require_current`` was called just now.
 
         Raises:
             Busy: If the writers' lock is taken; call again a little later.
@@ -168,7 +173,8 @@ class Draft:
         """
         with self._mutex:
             if self._prepared is None:
-                require_current(self._repository, self._ref, self._base)
+                if not is_current:
+                    self.require_current()
                 self._prepared = self._prepare(options, report)
             if self._prepared is None:
                 self._discard()
@@ -226,6 +232,7 @@ class Draft:
         if report is None:
             report = report_changes(repository, base.tree, self._staging)
         message = commit_message(report, message=options.message, operation=options.operation)
+        repository.require(*options.parents)
         parents = _distinct((base.oid, *options.parents))
         data = serialize_commit(tree, parents, repository.signature, repository.now(), message)
         oid = writer.add(ObjectType.COMMIT, data)

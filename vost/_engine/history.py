@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.commits import Commit, serialize_commit
 from vost._engine.draft import move_ref, require_current
-from vost._engine.lookup import canonical_mode
-from vost._engine.trees import Entry
+from vost._engine.pathhistory import PathHistory
 from vost._model.errors import HistoryError, ObjectNotFoundError
 from vost._model.objects import ObjectType, Oid, oid_from_hex, oid_to_hex
-from vost._model.paths import encode_path
-from vost._model.types import MODE_TREE
-from vost._storage.protocols import RefUpdate
+from vost._storage.protocols import CommitLink, RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,45 +58,26 @@ def log(
     """Yield first-parent ancestors that pass the filter, newest first, ``commit`` included."""
     from fnmatch import translate  # late: few logs are asked for by message
 
-    names = None if wanted.path is None else encode_path(wanted.path).split(b"/")
+    path = None if wanted.path is None else PathHistory(repository, wanted.path)
     matches = None if wanted.match is None else re.compile(translate(wanted.match)).match
     old_enough = wanted.before is None
     left = wanted.limit
-    current: Commit | None = commit
-    while current is not None and (left is None or left > 0):
+    oid: Oid | None = commit.oid
+    link = CommitLink(commit.tree, commit.parents[0] if commit.parents else None)
+    while oid is not None and (left is None or left > 0):
         check()
-        parent = repository.commit(current.parents[0]) if current.parents else None
+        below = None if link.parent is None else repository.commit_link(link.parent)
         if not old_enough and wanted.before is not None:
-            old_enough = current.time_seconds <= wanted.before
-        if (
-            old_enough
-            and (names is None or _changes_path(repository, current, parent, names))
-            and (matches is None or matches(current.message))
+            old_enough = repository.commit(oid).time_seconds <= wanted.before
+        if old_enough and (
+            path is None or path.differs(link.tree, None if below is None else below.tree)
         ):
-            left = None if left is None else left - 1
-            yield current
-        current = parent
-
-
-def _changes_path(
-    repository: Repository, commit: Commit, parent: Commit | None, names: list[bytes]
-) -> bool:
-    """Compare two commits along a path, reading no further than where they differ."""
-    ours: Entry | None = Entry(MODE_TREE, commit.tree)
-    theirs: Entry | None = None if parent is None else Entry(MODE_TREE, parent.tree)
-    for name in names:
-        if ours == theirs:
-            return False
-        ours = _child(repository, ours, name)
-        theirs = _child(repository, theirs, name)
-    return ours != theirs
-
-
-def _child(repository: Repository, entry: Entry | None, name: bytes) -> Entry | None:
-    if entry is None or entry.mode != MODE_TREE:
-        return None
-    child = repository.tree(entry.oid).find(name)
-    return None if child is None or canonical_mode(child.mode) is None else child
+            found = repository.commit(oid)
+            if matches is None or matches(found.message):
+                left = None if left is None else left - 1
+                yield found
+        oid = link.parent
+        link = below or link
 
 
 def undo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit:
@@ -161,7 +139,12 @@ def _redo_target(entries: list[ReflogEntry], current: str, steps: int) -> str:
 
 
 def squash(repository: Repository, tree: Oid, parents: tuple[Oid, ...], message: str) -> Commit:
-    """Store a commit of its own for ``tree``; no ref moves."""
+    """Store a commit of its own for ``tree``; no ref moves.
+
+    Raises:
+        MissingObjectError: If the tree or a parent was pruned meanwhile.
+    """
+    repository.require(tree, *parents)
     writer = repository.objects.writer()
     data = serialize_commit(tree, parents, repository.signature, repository.now(), message)
     oid = writer.add(ObjectType.COMMIT, data)

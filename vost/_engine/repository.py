@@ -15,10 +15,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from vost._engine.commits import Commit, parse_commit, tag_target
+from vost._engine.commits import Commit, parse_commit, parse_link, tag_target
 from vost._engine.trees import EMPTY_TREE, Tree
 from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
+from vost._storage.protocols import CommitLink, LinkedCommits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,12 +146,14 @@ class Repository:
     _trees: BoundedCache[Oid, Tree] = field(init=False, repr=False)
     _sizes: BoundedCache[Oid, int] = field(init=False, repr=False)
     _commits: BoundedCache[Oid, Commit] = field(init=False, repr=False)
+    _links: LinkedCommits | None = field(init=False, repr=False)
     cached: CachedView = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._trees = BoundedCache(_TREE_CACHE_BYTES, Tree.cost)
         self._sizes = BoundedCache(_SIZE_CACHE_ITEMS)
         self._commits = BoundedCache(_COMMIT_CACHE_ITEMS)
+        self._links = self.objects if isinstance(self.objects, LinkedCommits) else None
         self.cached = CachedView(self._trees, self._sizes)
 
     @property
@@ -191,6 +194,18 @@ class Repository:
             self._trees.put(oid, tree)
         return tree
 
+    def tree_data(self, oid: Oid) -> bytes:
+        """Return the content of a tree that is asked about once: it is not kept.
+
+        Raises:
+            ObjectNotFoundError: If there is no such object.
+            CorruptObjectError: If it is no tree.
+        """
+        tree = self._trees.get(oid)
+        if tree is not None:
+            return tree.data
+        return b"" if oid == EMPTY_TREE_OID else self._typed(oid, ObjectType.TREE)
+
     def remember_tree(self, oid: Oid, tree: Tree) -> None:
         """Keep a tree that was just written, to save reading it again."""
         self._trees.put(oid, tree)
@@ -222,6 +237,22 @@ class Repository:
             self._commits.put(oid, commit)
         return commit
 
+    def commit_link(self, oid: Oid) -> CommitLink:
+        """Return root tree and first parent of a commit; what had to be read is not kept.
+
+        Raises:
+            ObjectNotFoundError: If there is no such object.
+            CorruptObjectError: If it is no commit, or a damaged one.
+        """
+        commit = self._commits.get(oid)
+        if commit is not None:
+            return CommitLink(commit.tree, commit.parents[0] if commit.parents else None)
+        # Like git: the graph does not know where a shallow clone ends.
+        link = None if self.shallow or self._links is None else self._links.commit_link(oid)
+        if link is None:
+            link = parse_link(oid, self._typed(oid, ObjectType.COMMIT))
+        return link._replace(parent=None) if oid in self.shallow else link
+
     def peel(self, oid: Oid) -> Oid | None:
         """Follow annotated tags to the commit they lead to; ``None`` if they lead elsewhere.
 
@@ -236,6 +267,20 @@ class Repository:
                 return None
             oid, _ = tag_target(oid, self._typed(oid, ObjectType.TAG))
         return None
+
+    def require(self, *oids: Oid) -> None:
+        """Check that objects exist that something new is about to name.
+
+        A snapshot in a program's hands does not keep its objects from being pruned.
+
+        Raises:
+            MissingObjectError: If one of them does not exist any more.
+        """
+        for oid in set(oids) - self.objects.has_many(oids) - {EMPTY_TREE_OID}:
+            raise MissingObjectError(
+                f"{self.location}: object {oid_to_hex(oid)} is not in the repository any more: "
+                "it was pruned while no branch or tag led to it"
+            )
 
     def close(self) -> None:
         """Release cached handles. Idempotent; the repository stays usable."""

@@ -104,12 +104,12 @@ class Tree:
         except KeyError:
             if self._all_found:
                 return None
-        self._searches += 1
         if self._searches * _BYTES_PER_SEARCH > len(self.data) <= _LARGEST_TAKEN_APART:
             # Backwards, because the first one counts where a name comes twice.
             self._found = dict(reversed(self.entries()))
             self._all_found = True
             return self._found.get(name)
+        self._searches += 1
         span = self._span(name)
         entry = None if span is None else self._entry_at(*span)
         if len(self._found) < _FOUND_LIMIT:

@@ -28,6 +28,7 @@ except ImportError:  # pragma: no cover - platforms without a wheel
     crc32 = zlib.crc32
     INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error,)
     _fast_compress = zlib.compress
+    _FASTEST_LEVEL = 1
     _fast_compressobj = zlib.compressobj
 else:
     decompress = isal_zlib.decompress
@@ -35,6 +36,7 @@ else:
     crc32 = isal_zlib.crc32
     INFLATE_ERRORS = (zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]
     _fast_compress = isal_zlib.compress
+    _FASTEST_LEVEL = 0
     _fast_compressobj = isal_zlib.compressobj  # type: ignore[assignment]
 
 MALFORMED: tuple[type[Exception], ...] = (DamagedDataError, IndexError, *INFLATE_ERRORS)
@@ -47,6 +49,7 @@ MAX_INFLATION = 1100
 """Deflate cannot expand by more than 1032:1; a declared size beyond that is a lie."""
 
 _READ_SIZE = 1 << 16
+_ONE_BLOCK = 4000
 _WORTH_IT = 0.97
 
 
@@ -104,6 +107,16 @@ class Deflater:
             return store(data)
         packed = self._compress(data, self._level)
         return packed if len(packed) < len(data) else store(data)
+
+    def deflate_file(self, object_type: ObjectType, data: bytes) -> bytes:
+        """Return the zlib stream of an object that will be a file of its own.
+
+        A file takes whole blocks of the disk. So small objects are only compressed by the level
+        that takes a third of the time, for git does compress them well when it packs them.
+        """
+        if self._fast and len(data) < _ONE_BLOCK:
+            return _fast_compress(data, _FASTEST_LEVEL)
+        return self.deflate(object_type, data)
 
     def encoder(self, first: bytes, total: int) -> Encoder:
         """Begin the stream of an object.

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .damage import DamagedDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vost._model.objects import ObjectType
 
 MAX_CHAIN = 4096
@@ -56,10 +59,7 @@ def apply(base: bytes, delta: bytes) -> bytes:
     Raises:
         DamagedDataError: If the delta is malformed, does not fit or is unreasonably large.
     """
-    # Imported late: dulwich takes 100 ms, and repositories that only we wrote have no deltas.
-    from dulwich.errors import ApplyDeltaError
-    from dulwich.pack import apply_delta
-
+    apply_delta, errors = _dulwich()
     base_size, size = result_size(delta)
     if base_size != len(base):
         raise DamagedDataError(f"delta is for {base_size} bytes, its base has {len(base)}")
@@ -67,15 +67,26 @@ def apply(base: bytes, delta: bytes) -> bytes:
         raise DamagedDataError(f"delta claims to expand to {size} bytes")
     try:
         result = b"".join(apply_delta(base, delta))
-    except (ApplyDeltaError, ValueError, IndexError, OverflowError) as error:
+    except errors as error:
         raise DamagedDataError(f"bad delta ({error})") from error
     if len(result) != size:
         raise DamagedDataError("delta does not expand to the size that it declares")
     return result
 
 
+@cache
+def _dulwich() -> tuple[Callable[[bytes, bytes], list[bytes]], tuple[type[Exception], ...]]:
+    # Imported late: dulwich takes 100 ms, and repositories that only we wrote have no deltas.
+    from dulwich.errors import ApplyDeltaError
+    from dulwich.pack import apply_delta
+
+    return apply_delta, (ApplyDeltaError, ValueError, IndexError, OverflowError)
+
+
 class DeltaBaseCache:
-    """The most recently used delta bases, by pack and offset, up to a number of bytes.
+    """The latest delta bases, by pack and offset, up to a number of bytes.
+
+    The oldest go first, used or not: chains of deltas lead from one object to the next.
 
     Args:
         limit: Most bytes that are kept.
@@ -89,14 +100,10 @@ class DeltaBaseCache:
 
     def get(self, key: tuple[int, int]) -> tuple[ObjectType, bytes] | None:
         """Return a base, or ``None``. The key is the pack's serial number and the offset."""
-        with self._lock:
-            found = self._bases.get(key)
-            if found is not None:
-                self._bases.move_to_end(key)
-            return found
+        return self._bases.get(key)
 
     def put(self, key: tuple[int, int], base: tuple[ObjectType, bytes]) -> None:
-        """Keep a base, at the expense of the least recently used ones."""
+        """Keep a base, at the expense of the oldest ones."""
         size = len(base[1])
         if size > self._limit // 4:
             return

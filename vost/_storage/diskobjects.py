@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vost._model.errors import CorruptObjectError, NotARepositoryError, ObjectNotFoundError
 
+from .commitgraph import CommitGraph, read_graph
 from .damage import DamagedDataError, describe_damage
 from .deflate import Deflater
 from .deltas import DeltaBaseCache
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from vost._model.objects import ObjectHeader, ObjectType, Oid
 
-    from .protocols import ObjectStream
+    from .protocols import CommitLink, ObjectStream
 
 _T = TypeVar("_T")
 
@@ -77,6 +78,8 @@ class DiskObjects:
         self._primary = ObjectDirectory(path, self._bases, self._handles)
         self._packs = self._primary.packs
         self._loose = self._primary.loose
+        self._graph: CommitGraph | None = None
+        self._graph_read = False
         self._alternates: Alternates | None = None
         self._directories: tuple[ObjectDirectory, ...] = ()
         _live.add(self)
@@ -122,6 +125,13 @@ class DiskObjects:
         """
         range_size(offset, None, 0)
         return self._look_up(oid, Pack.open_stream, LooseObjects.open_stream, offset)
+
+    def commit_link(self, oid: Oid) -> CommitLink | None:
+        """Return tree and first parent of a commit, if Git's commit-graph has it."""
+        if not self._graph_read:
+            self._graph = read_graph(self._path)
+            self._graph_read = True
+        return None if self._graph is None else self._graph.find(oid)
 
     def _look_up(
         self,
@@ -264,6 +274,7 @@ class DiskObjects:
         self._handles.close()
         self._bases.clear()
         self._directories = ()
+        self._graph, self._graph_read = None, False
 
     # -- maintenance --------------------------------------------------------------------
 

@@ -181,7 +181,7 @@ class DiskWriter:
             loose.publish(temporary, oid)
         for oid, (object_type, data) in self._small.items():
             raw = b"%s %d\0%b" % (object_type.label, len(data), data)
-            loose.write(oid, self._deflater.deflate(object_type, raw), sync=sync)
+            loose.write(oid, self._deflater.deflate_file(object_type, raw), sync=sync)
         if sync:
             self._sync_directories()
         self._existing.verify()

@@ -160,8 +160,12 @@ class LooseObjects:
 
     def freshen(self, oid: Oid) -> bool:
         """Set the file's time to now, so that no gc prunes it; ``False`` if impossible."""
+        path = self.path_of(oid)
+        # Asked first: a call that fails costs three times as much, for its exception.
+        if not os.access(path, os.F_OK):
+            return False
         try:
-            os.utime(self.path_of(oid))
+            os.utime(path)
         except OSError:
             return False
         return True
@@ -201,16 +205,17 @@ class LooseObjects:
         """
         path = self.path_of(oid)
         directory = path[:-39]
-        while True:
-            # Tried again when git gc removes the directory because it is (still) empty.
-            with suppress(FileNotFoundError):
-                self._write_once(directory, path, stream, sync=sync)
-                return
+        # Tried again when git gc removes the directory because it is (still) empty.
+        while not self._write_once(directory, path, stream, sync=sync):
             with suppress(FileExistsError):
                 os.mkdir(directory)
 
-    def _write_once(self, directory: str, path: str, stream: bytes, *, sync: bool) -> None:
-        descriptor, temporary = create(directory, LOOSE_PREFIX)
+    def _write_once(self, directory: str, path: str, stream: bytes, *, sync: bool) -> bool:
+        """Write a small object; ``False`` if its directory, or the temporary file, is gone."""
+        try:
+            descriptor, temporary = create(directory, LOOSE_PREFIX)
+        except FileNotFoundError:
+            return False
         try:
             try:
                 write_all(descriptor, stream)
@@ -219,9 +224,12 @@ class LooseObjects:
             finally:
                 os.close(descriptor)
             os.rename(temporary, path)
+        except FileNotFoundError:
+            return False
         except BaseException:
             remove_quietly([temporary])
             raise
+        return True
 
     def publish(self, temporary: str, oid: Oid) -> None:
         """Move a finished temporary file of the ``objects`` directory to its place.

@@ -229,7 +229,7 @@ class Pack:
         byte = head[0]
         object_type = TYPE_OF_CODE[byte >> 4 & 7]
         if object_type is None:
-            return self._resolve(handle, offset)
+            return self._resolve(handle, offset, head)
         size = byte & 15
         at, shift = 1, 4
         while byte & 0x80:
@@ -255,7 +255,9 @@ class Pack:
         Raises:
             DamagedDataError: If it is malformed.
         """
-        head = handle.read_at(64, offset)
+        return self._parse_entry(handle, offset, handle.read_at(64, offset))
+
+    def _parse_entry(self, handle: FileHandle, offset: int, head: bytes) -> RawEntry:
         if not _HEADER_SIZE <= offset < handle.size - _TRAILER_SIZE:
             raise DamagedDataError("the index points outside the pack")
         byte = head[0]
@@ -295,27 +297,28 @@ class Pack:
             offset = entry.base_offset
         raise DamagedDataError("chain of deltas has no end")
 
-    def _resolve(self, handle: FileHandle, offset: int) -> tuple[ObjectType, bytes]:
-        """Return type and content of an entry, applying deltas; not verified."""
-        chain: list[tuple[int, RawEntry]] = []
+    def _resolve(self, handle: FileHandle, offset: int, head: bytes) -> tuple[ObjectType, bytes]:
+        """Return type and content of an entry that begins with ``head``; not verified."""
+        chain: list[tuple[int, RawEntry, bytes]] = []
         while True:
             base = self._bases.get((self._serial, offset))
             if base is not None:
                 break
-            entry = self.entry(handle, offset)
+            entry = self._parse_entry(handle, offset, head)
             object_type = TYPE_OF_CODE[entry.kind]
             if object_type is not None:
-                base = object_type, _inflate(handle, entry.data_start, entry.size)
+                base = object_type, _inflate_from(head, handle, offset, entry)
                 self._bases.put((self._serial, offset), base)
                 break
-            chain.append((offset, entry))
+            chain.append((offset, entry, head))
             if len(chain) > MAX_CHAIN:
                 raise DamagedDataError("chain of deltas has no end")
             offset = entry.base_offset
+            head = os.pread(handle.fd, _FIRST_READ, offset)
         object_type, data = base
         while chain:
-            offset, entry = chain.pop()
-            data = apply(data, _inflate(handle, entry.data_start, entry.size))
+            offset, entry, head = chain.pop()
+            data = apply(data, _inflate_from(head, handle, offset, entry))
             self._bases.put((self._serial, offset), (object_type, data))
         return object_type, data
 
@@ -329,6 +332,19 @@ def _distance(head: bytes, at: int) -> tuple[int, int]:
         byte = head[at]
         distance = (distance + 1) << 7 | byte & 0x7F
     return distance, at + 1
+
+
+def _inflate_from(head: bytes, handle: FileHandle, offset: int, entry: RawEntry) -> bytes:
+    """Return the data of the entry at ``offset``, of which ``head`` has been read already."""
+    if entry.size < _LIKELY_READ:
+        try:
+            data = decompress(head[entry.data_start - offset :])
+        except INFLATE_ERRORS:
+            pass  # there is more of it than was read, or it is damaged: the long way tells
+        else:
+            if len(data) == entry.size:
+                return data
+    return _inflate(handle, entry.data_start, entry.size)
 
 
 def _inflate(handle: FileHandle, start: int, size: int) -> bytes:

@@ -132,6 +132,21 @@ class Objects(Protocol):
         """Release cached handles. Idempotent; the object stays usable."""
 
 
+class CommitLink(NamedTuple):
+    """How a commit hangs together with others: its root tree and its first parent, if any."""
+
+    tree: Oid
+    parent: Oid | None
+
+
+@runtime_checkable
+class LinkedCommits(Protocol):
+    """Object storage that knows of many commits how they hang together, without reading them."""
+
+    def commit_link(self, oid: Oid) -> CommitLink | None:
+        """Return tree and first parent of a commit; ``None``: read the commit instead."""
+
+
 @runtime_checkable
 class PackedObjects(Objects, Protocol):
     """Object storage that keeps single objects and packs, which maintenance can rearrange."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from vost._engine import repository as repository_module
 from vost_sync import GitStore, StaleSnapshotError, retry_write
 
-
 ROUND = 14
 """Operations of one round."""
 
@@ -28,7 +27,9 @@ def one_round(store: GitStore, repository: str, number: int) -> None:
         old.write("late", b"%d" % number)
     with contextlib.suppress(FileNotFoundError):
         fs.read("missing")
-    assert fs.exists("dir0") and fs.ls() and fs.stat().nlink
+    assert fs.exists("dir0")
+    assert fs.ls()
+    assert fs.stat().nlink
     with fs.batch() as batch:
         for name in range(3):
             batch.write(f"batch/{name}", b"%d %d" % (number, name))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +129,9 @@ def refs(*, repo: str, seed: int, say: Say) -> None:
             say(f"ref refs/heads/{name} -")
 
 
-def one_write(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
+def one_write(
+    *, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False
+) -> None:
     """Write one file; after an error, ``again`` in the same process."""
 
     def attempt(store: GitStore) -> str:
@@ -139,7 +140,9 @@ def one_write(*, repo: str, seed: int, say: Say, durable: bool = False, again: b
     _attempt(attempt, repo, durable, say=say, again=again)
 
 
-def one_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
+def one_batch(
+    *, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False
+) -> None:
     """Write one batch that goes into a pack; after an error, ``again`` in the same process."""
 
     def attempt(store: GitStore) -> str:
@@ -152,7 +155,9 @@ def one_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again: b
     _attempt(attempt, repo, durable, say=say, again=again)
 
 
-def notes_batch(*, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False) -> None:
+def notes_batch(
+    *, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False
+) -> None:
     """Set so many notes at once that they go into a pack; ``again`` after an error."""
 
     def attempt(store: GitStore) -> str:
