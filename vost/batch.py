@@ -65,6 +65,7 @@ class Batch:
         self._pending: list[tuple[str, Content]] = []
         self._pending_bytes = 0
         self._pending_lock = threading.Lock()
+        self._storing = threading.Lock()
 
     def __repr__(self) -> str:
         """Show the snapshot that the batch is made from, and whether it is closed."""
@@ -261,21 +262,31 @@ class Batch:
 
     async def _store_pending(self) -> None:
         with self._pending_lock:
-            items, self._pending = self._pending, []
-            self._pending_bytes = 0
-        if not items:
-            return
+            if not self._pending and not self._storing.locked():
+                return
         draft = await self._open_draft()
         try:
-            await run(draft.put_many, items)
+            await run(self._put_pending, draft)
         except BaseException:
             # Some of the writes were acknowledged already: without them the batch is void.
             await self._abandon()
             raise
 
+    def _put_pending(self, draft: Draft) -> None:
+        # Held until all is stored: another thread's remove() must find what was written before.
+        with self._storing:
+            with self._pending_lock:
+                items, self._pending = self._pending, []
+                self._pending_bytes = 0
+            if items:
+                draft.put_many(items)
+
     async def _open_draft(self) -> Draft:
         if self._draft is None:
-            self._draft = await self._base._draft(self._ref)
+            draft = await self._base._draft(self._ref)
+            with self._pending_lock:  # of two threads that come here at once, one counts
+                if self._draft is None:
+                    self._draft = draft
         return self._draft
 
     async def _abandon(self) -> None:

@@ -308,7 +308,7 @@ class Reader:
             try:
                 data = await run(self._fetch, wanted)
             except lookup.DAMAGE as error:
-                raise lookup.damaged(repr(self._path), error) from error
+                lookup.raise_damaged(repr(self._path), error)
         else:
             data, self._buffer = self._buffer[:wanted], self._buffer[wanted:]
         self._position += len(data)

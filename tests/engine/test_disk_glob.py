@@ -23,7 +23,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "expected"),
+    "pattern, expected",
     [
         ("*.txt", ["[ab].txt", "a.txt"]),
         ("./*.txt", ["./[ab].txt", "./a.txt"]),

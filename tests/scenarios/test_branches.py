@@ -8,29 +8,10 @@ from collections.abc import MutableMapping
 import pytest
 
 import vost_sync
-from tests.scenarios.test_store import ILLEGAL_NAMES
 from tests.support.faces import collect, unwrapped
+from tests.support.refnames import ILLEGAL_NAMES, LEGAL_NAMES
 from tests.support.snapshots import contents, tip
 from vost import InvalidRefNameError, ReflogEntry, RefNotFoundError, StaleSnapshotError
-
-LEGAL_NAMES = [
-    "x",
-    "feature/my-thing.v2",
-    "é",
-    "日本/語",
-    "refs/heads/x",
-    "a-",
-    "a@b",
-    "@a",
-    "a/HEAD",
-    "head",
-    "a.b",
-    "{}",
-    "a'b\"c",
-    "#1",
-    "n" * 200,
-    "a/b/c/d/e/f",
-]
 
 
 async def main(store):

@@ -14,6 +14,7 @@ import pytest
 import vost
 import vost_sync
 from tests.support.faces import ASYNC_FACES, collect, face_id, unwrapped
+from tests.support.refnames import ILLEGAL_NAMES
 from tests.support.snapshots import tip
 from vost import NotARepositoryError, RepositoryNotFoundError, Signature
 
@@ -43,38 +44,6 @@ SURFACE = [
     "FileType",
     "WalkEntry",
 ]
-
-ILLEGAL_NAMES = [
-    "",
-    "/",
-    "/a",
-    "a/",
-    "a//b",
-    ".a",
-    "a/.b",
-    "a..b",
-    "a.",
-    "a.lock",
-    "a.lock/b",
-    "a@{b",
-    "a b",
-    "a\tb",
-    "a\nb",
-    "a\0b",
-    "a\x7fb",
-    "a~b",
-    "a^b",
-    "a:b",
-    "a?b",
-    "a*b",
-    "a[b",
-    "a\\b",
-    "@",
-    "HEAD",
-    "-a",
-    "\ud800",
-]
-
 
 # --- what is there
 

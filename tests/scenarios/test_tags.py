@@ -7,9 +7,8 @@ from collections.abc import MutableMapping
 import pytest
 
 import vost_sync
-from tests.scenarios.test_branches import LEGAL_NAMES
-from tests.scenarios.test_store import ILLEGAL_NAMES
 from tests.support.faces import collect
+from tests.support.refnames import ILLEGAL_NAMES, LEGAL_NAMES
 from tests.support.snapshots import contents
 from vost import ReadOnlySnapshotError, RefExistsError
 

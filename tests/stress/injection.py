@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +55,7 @@ def _wait_until_traced(pid: int, tracer: subprocess.Popen[str]) -> None:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             if f"TracerPid:\t{tracer.pid}\n" in status.read():
                 return
-        time.sleep(0.001)
+        os.sched_yield()
     pytest.skip(f"strace cannot trace here: {tracer.communicate()[1]}")
 
 

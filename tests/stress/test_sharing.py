@@ -21,6 +21,7 @@ from tests.support.sources import ROOT
 from vost_sync import GitStore, retry_write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.gitcli import Git
@@ -145,7 +146,17 @@ def test_threads_share_one_store(storage: str, steps: int, tmp_path: Path, git: 
         assert_usable(repository)
 
 
+@pytest.fixture
+def _threads_alternate() -> Iterator[None]:
+    """Let threads take turns so often that they meet in the middle of things."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_threads_alternate")
 @pytest.mark.parametrize("storage", ["disk", "memory"])
 def test_threads_share_one_batch(storage: str, tmp_path: Path) -> None:
     repository = tmp_path / "r.git"

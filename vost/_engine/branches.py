@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vost._engine.commits import serialize_commit
-from vost._engine.lookup import DAMAGE, damaged
+from vost._engine.lookup import DAMAGE, raise_damaged
 from vost._model.errors import (
     InvalidRefNameError,
     RefExistsError,
@@ -54,7 +54,7 @@ def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Com
         if peeled is not None:
             return repository.commit(peeled)
     except DAMAGE as error:
-        raise damaged(f"{kind} {name!r} (at {oid_to_hex(oid)})", error) from error
+        raise_damaged(f"{kind} {name!r} (at {oid_to_hex(oid)})", error)
     raise ValueError(f"{kind} {name!r} does not point to a commit")
 
 

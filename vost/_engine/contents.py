@@ -72,6 +72,11 @@ class StoredBlob(NamedTuple):
             raise ValueError(
                 f"Object {oid_to_hex(self.oid)} is a {object_type.name.lower()}, not a blob"
             )
+        if not place.writer.rely_on(self.oid):
+            # Another writer's, who may still take it back: store a copy that stays.
+            with place.objects.open_stream(self.oid) as stream:
+                chunks = iter(lambda: stream.read(_CHUNK), b"")
+                place.writer.add_stream(ObjectType.BLOB, stream.size, chunks)
         return Entry(self.mode, self.oid)
 
 

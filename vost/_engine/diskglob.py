@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def find_local_paths(pattern: str | os.PathLike[str], check: Callable[[], None]) -> list[str]:
-    """Return the local paths that match, sorted, in the shape that the pattern has.
+    r"""Return the local paths that match, sorted, in the shape that the pattern has.
 
     Args:
         pattern: The pattern; ``\\`` counts as ``/``.

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NoReturn
 from vost._engine.trees import Entry, mode_of
 from vost._model.errors import (
     CorruptObjectError,
-    GitError,
     MissingObjectError,
     ObjectNotFoundError,
     PathIsDirectoryError,
@@ -84,7 +83,7 @@ def find(reader: Reader, root: Oid, path: str) -> Entry | None:
             oid = entry.oid
         entry = reader.tree(oid).find(name)
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
     if entry is None or entry.mode in _PLAIN_MODES:
         return entry
     mode = canonical_mode(entry.mode)
@@ -149,7 +148,7 @@ def entries(reader: Reader, oid: Oid, path: str) -> list[tuple[bytes, Entry]]:
     try:
         return reader.tree(oid).entries()
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
 
 
 def exists(reader: Reader, root: Oid, path: str) -> bool:
@@ -181,7 +180,7 @@ def size(reader: Reader, root: Oid, path: str) -> int:
     try:
         return len(reader.tree(entry.oid).data)
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
 
 
 def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
@@ -191,7 +190,7 @@ def stat(reader: Reader, root: Oid, path: str, mtime: float) -> StatResult:
         try:
             length, links = 0, 2 + reader.tree(entry.oid).count_trees()
         except DAMAGE as error:
-            raise _at(path, error) from error
+            _raise_at(path, error)
     else:
         length, links = _content_size(reader, entry, path), 1
     return StatResult(
@@ -216,7 +215,7 @@ def ls(reader: Reader, root: Oid, path: str) -> list[str]:
     try:
         names = reader.tree(oid).plain_names()
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
     if names is not None:
         return decode_names(names)
     return [name for name, _, _ in _children(reader, oid, path)]
@@ -271,7 +270,7 @@ def _children(reader: Reader, oid: Oid, path: str) -> list[tuple[str, int, Oid]]
     try:
         rows = reader.tree(oid).rows()
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
     names = decode_names([name for _, name, _ in rows])
     return [
         (name, mode, child)
@@ -288,7 +287,7 @@ def read(repository: Repository, root: Oid, path: str, offset: int, length: int 
             return repository.objects.get_range(entry.oid, offset, length)
         object_type, data = repository.objects.get(entry.oid)
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
     if object_type is not ObjectType.BLOB:
         raise CorruptObjectError(
             f"{path!r}: object {oid_to_hex(entry.oid)} is a {object_type.name.lower()}, not a blob"
@@ -352,20 +351,26 @@ def _content_size(reader: Reader, entry: Entry, path: str) -> int:
     try:
         return reader.blob_size(entry.oid)
     except DAMAGE as error:
-        raise _at(path, error) from error
+        _raise_at(path, error)
 
 
-def _at(path: str, error: ObjectNotFoundError | CorruptObjectError) -> GitError:
-    return damaged(repr(path) if path else "the root directory", error)
+def _raise_at(path: str, error: ObjectNotFoundError | CorruptObjectError) -> NoReturn:
+    raise_damaged(repr(path) if path else "the root directory", error)
 
 
-def damaged(where: str, error: ObjectNotFoundError | CorruptObjectError) -> GitError:
-    """Return an error that says where the damage is: people know paths and refs, not object ids.
+def raise_damaged(where: str, error: ObjectNotFoundError | CorruptObjectError) -> NoReturn:
+    """Raise an error that says where the damage is: people know paths and refs, not object ids.
 
     Args:
         where: What cannot be read.
         error: What the storage says about the object behind it.
+
+    Raises:
+        MissingObjectError: If the object is missing.
+        CorruptObjectError: If it is damaged.
     """
     if isinstance(error, ObjectNotFoundError):
-        return MissingObjectError(f"{where} is damaged: {error} (git fsck lists what else is)")
-    return CorruptObjectError(f"{where} is damaged: {error}")
+        raise MissingObjectError(
+            f"{where} is damaged: {error} (git fsck lists what else is)"
+        ) from error
+    raise CorruptObjectError(f"{where} is damaged: {error}") from error

@@ -15,7 +15,7 @@ from vost._engine.branches import BRANCHES, TAGS, branch_commit, current_name, t
 from vost._engine.branches import exists as ref_exists
 from vost._engine.commits import serialize_commit
 from vost._engine.draft import may_be_named
-from vost._engine.lookup import DAMAGE, damaged
+from vost._engine.lookup import DAMAGE, raise_damaged
 from vost._engine.staging import Staging, build_tree
 from vost._engine.trees import Entry
 from vost._model.errors import (
@@ -82,7 +82,7 @@ def read_note(repository: Repository, namespace: str, key: str) -> str:
     try:
         return repository.objects.get(found[1])[1].decode("utf-8", "replace")
     except DAMAGE as error:
-        raise damaged(f"The note for {key} in {NOTES}{namespace}", error) from error
+        raise_damaged(f"The note for {key} in {NOTES}{namespace}", error)
 
 
 def has_note(repository: Repository, namespace: str, key: str) -> bool:
@@ -221,7 +221,7 @@ def _tree_of(repository: Repository, ref: str, oid: Oid) -> Oid:
     try:
         return repository.commit(oid).tree
     except DAMAGE as error:
-        raise damaged(ref, error) from error
+        raise_damaged(ref, error)
 
 
 def _paths_of(repository: Repository, root: Oid, key: str) -> Iterator[tuple[str, Oid]]:

@@ -8,16 +8,19 @@ parent is used again when it is the parent's own turn.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from vost._engine.lookup import canonical_mode
-from vost._engine.trees import Entry, mode_of
+from vost._engine.trees import mode_of
 from vost._model.paths import encode_path
 from vost._model.types import MODE_TREE
 
 if TYPE_CHECKING:
     from vost._engine.repository import Repository
     from vost._model.objects import Oid
+
+
+_Found: TypeAlias = "tuple[int, Oid] | None"
 
 
 class PathHistory:
@@ -31,9 +34,10 @@ class PathHistory:
     def __init__(self, repository: Repository, path: str) -> None:
         self._repository = repository
         self._names = [(name, _first_entry(name)) for name in encode_path(path).split(b"/")]
-        # What is on the way to the path in the tree that was looked at last: the root, then an
-        # entry for each name as far as that was needed.
-        self._found: list[Entry | None] = []
+        # What is on the way to the path below the root tree that was looked at last: mode and id
+        # for each name, as far as that was needed. (Plain tuples: an ``Entry`` takes longer.)
+        self._root: Oid | None = None
+        self._found: list[_Found] = []
 
     def differs(self, ours: Oid, theirs: Oid | None) -> bool:
         """Tell whether what is at the path differs between two root trees.
@@ -42,29 +46,38 @@ class PathHistory:
             ours: A root tree; best the ``theirs`` of the last call.
             theirs: Another one; ``None``: nothing at all.
         """
-        root: list[Entry | None] = [Entry(MODE_TREE, ours)]
-        old = self._found if self._found[:1] == root else root
-        new: list[Entry | None] = [None if theirs is None else Entry(MODE_TREE, theirs)]
-        self._found = new
-        for depth, name in enumerate(self._names):
-            if old[depth] == new[depth]:
+        old = self._found if self._root == ours else []
+        if ours == theirs:
+            self._root, self._found = theirs, old
+            return False
+        new: list[_Found] = []
+        self._root, self._found = theirs, new
+        above: _Found = MODE_TREE, ours
+        above_new: _Found = None if theirs is None else (MODE_TREE, theirs)
+        for depth, (name, pattern) in enumerate(self._names):
+            if depth == len(old):
+                old.append(self._child(above, name, pattern))
+            above, above_new = old[depth], self._child(above_new, name, pattern)
+            new.append(above_new)
+            if above == above_new:
                 new += old[depth + 1 :]
                 return False
-            if len(old) == depth + 1:
-                old.append(self._child(old[depth], *name))
-            new.append(self._child(new[depth], *name))
-        return old[-1] != new[-1]
+        return True
 
-    def _child(self, entry: Entry | None, name: bytes, pattern: re.Pattern[bytes]) -> Entry | None:
-        if entry is None or entry.mode != MODE_TREE:
+    def _child(self, above: _Found, name: bytes, pattern: re.Pattern[bytes]) -> _Found:
+        if above is None or above[0] != MODE_TREE:
             return None
-        match = pattern.match(self._repository.tree_data(entry.oid))
-        if match is None:
-            # Absent, or the tree is damaged: the slower look-up tells.
-            child = self._repository.tree(entry.oid).find(name)
+        match = pattern.match(self._repository.tree_data(above[1]))
+        if match is not None:
+            text, oid = match.groups()
+            mode = mode_of(text)
         else:
-            child = Entry(mode_of(match[1]), match[2])
-        return None if child is None or canonical_mode(child.mode) is None else child
+            # Absent, or the tree is damaged: the slower look-up tells.
+            entry = self._repository.tree(above[1]).find(name)
+            if entry is None:
+                return None
+            mode, oid = entry
+        return None if canonical_mode(mode) is None else (mode, oid)
 
 
 def _first_entry(name: bytes) -> re.Pattern[bytes]:

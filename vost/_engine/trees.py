@@ -13,6 +13,7 @@ https://git-scm.com/book/en/v2/Git-Internals-Git-Objects and ``fsck.c`` of Git.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import CorruptObjectError
@@ -203,21 +204,23 @@ class Tree:
         pieces: list[bytes] = []
         marks: list[int] = []
         old_marks = self._well_formed_marks()
-        mark_index = done = shift = 0
+        moved = done = shift = 0
         for start, end, _, replacement in splices:
-            while mark_index < len(old_marks) and old_marks[mark_index] <= start:
-                marks.append(old_marks[mark_index] + shift)
-                mark_index += 1
+            staying = bisect_right(old_marks, start, moved)
+            marks += [mark + shift for mark in old_marks[moved:staying]]
+            moved = staying
             pieces += (data[done:start], replacement)
             shift += len(replacement) - (end - start)
             done = end
-        marks += [mark + shift for mark in old_marks[mark_index:]]
+        marks += [mark + shift for mark in old_marks[moved:]]
         pieces.append(data[done:])
         tree = Tree(b"".join(pieces))
         spliced = self._spliced + len(splices)
         if spliced < _STALE_MARKS:
             tree._spliced = spliced
-            tree._marks = _strictly_rising(marks, len(tree.data))
+            if not all(replacement for _, _, _, replacement in splices):
+                marks = _strictly_rising(marks, len(tree.data))
+            tree._marks = marks
         return tree
 
     def _well_formed_marks(self) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vost._model.objects import ObjectType, hash_object
+from vost._model.objects import ObjectType
 
 if TYPE_CHECKING:
     from vost._model.objects import Oid
@@ -21,8 +21,3 @@ TYPE_OF_CODE: tuple[ObjectType | None, ...] = (None, *ObjectType, None, None, No
 def describe_damage(oid: Oid, path: str, reason: object) -> str:
     """Return the message of a ``CorruptObjectError``: the object, the file and what is wrong."""
     return f"object {oid.hex()} is damaged in {path}: {reason}"
-
-
-def is_content_of(oid: Oid, object_type: ObjectType, data: bytes) -> bool:
-    """Tell whether an object of this type and content has the id ``oid``."""
-    return hash_object(object_type, data) == oid

@@ -103,20 +103,22 @@ class Deflater:
         """
         if len(data) <= PROBE_SIZE:
             return self._compress(data, self._level) if self._level else store(data)
-        if (object_type is ObjectType.TREE and self._fast) or not self._is_worth_it(data):
+        if self._is_stored(object_type, data):
             return store(data)
         packed = self._compress(data, self._level)
         return packed if len(packed) < len(data) else store(data)
 
-    def deflate_file(self, object_type: ObjectType, data: bytes) -> bytes:
-        """Return the zlib stream of an object that will be a file of its own.
+    def deflate_file(self, object_type: ObjectType, header: bytes, data: bytes) -> bytes:
+        """Return one zlib stream of ``header`` and ``data``, which will be a file of its own.
 
         A file takes whole blocks of the disk. So small objects are only compressed by the level
         that takes a third of the time, for git does compress them well when it packs them.
         """
         if self._fast and len(data) < _ONE_BLOCK:
-            return _fast_compress(data, _FASTEST_LEVEL)
-        return self.deflate(object_type, data)
+            return _fast_compress(header + data, _FASTEST_LEVEL)
+        if len(data) > PROBE_SIZE and self._is_stored(object_type, data):
+            return store(header, data)
+        return self.deflate(object_type, header + data)
 
     def encoder(self, first: bytes, total: int) -> Encoder:
         """Begin the stream of an object.
@@ -128,6 +130,10 @@ class Deflater:
         if self._is_worth_it(first):
             return _CompressingEncoder(self._level, fast=self._fast)
         return StoredEncoder(total)
+
+    def _is_stored(self, object_type: ObjectType, data: bytes) -> bool:
+        """Tell whether a large object is not even tried to be compressed."""
+        return (object_type is ObjectType.TREE and self._fast) or not self._is_worth_it(data)
 
     def _is_worth_it(self, data: bytes) -> bool:
         if not self._level:

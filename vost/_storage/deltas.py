@@ -35,22 +35,19 @@ def result_size(delta: bytes) -> tuple[int, int]:
     Raises:
         DamagedDataError: If the sizes are malformed.
     """
-    base, at = _size_at(delta, 0)
-    result, _ = _size_at(delta, at)
-    return base, result
-
-
-def _size_at(delta: bytes, at: int) -> tuple[int, int]:
+    sizes = []
     size = shift = 0
-    while True:
-        if at >= len(delta) or shift > 63:
-            raise DamagedDataError("delta breaks off")
-        byte = delta[at]
-        at += 1
+    for byte in delta[:20]:
         size |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            return size, at
+            sizes.append(size)
+            if len(sizes) == 2:
+                return sizes[0], size
+            size = shift = 0
+        elif shift > 63:
+            break
+    raise DamagedDataError("delta breaks off")
 
 
 def apply(base: bytes, delta: bytes) -> bytes:
@@ -95,14 +92,14 @@ class DeltaBaseCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._bases: OrderedDict[tuple[int, int], tuple[ObjectType, bytes]] = OrderedDict()
+        self._bases: OrderedDict[int, tuple[ObjectType, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[int, int]) -> tuple[ObjectType, bytes] | None:
-        """Return a base, or ``None``. The key is the pack's serial number and the offset."""
+    def get(self, key: int) -> tuple[ObjectType, bytes] | None:
+        """Return a base, or ``None``. The key tells the pack and the offset."""
         return self._bases.get(key)
 
-    def put(self, key: tuple[int, int], base: tuple[ObjectType, bytes]) -> None:
+    def put(self, key: int, base: tuple[ObjectType, bytes]) -> None:
         """Keep a base, at the expense of the oldest ones."""
         size = len(base[1])
         if size > self._limit // 4:

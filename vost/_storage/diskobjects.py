@@ -38,6 +38,7 @@ _DELTA_CACHE_SIZE = 32 << 20
 _MAX_ATTEMPTS = 10
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _ABSENT = (FileNotFoundError, NotADirectoryError)
+_TRY_ELSEWHERE = (*_ABSENT, PackGoneError, DamagedDataError, CorruptObjectError)
 
 _live: weakref.WeakSet[DiskObjects] = weakref.WeakSet()
 
@@ -102,6 +103,16 @@ class DiskObjects:
             ObjectNotFoundError: If there is no such object.
             CorruptObjectError: If it is damaged.
         """
+        packs = self._packs.ordered
+        if packs:
+            # Mostly it is in the pack that the last one was in: the rest of _look_up() is not
+            # worth its time then.
+            try:
+                at = packs[0].find(oid)
+                if at is not None:
+                    return packs[0].get(oid, at)
+            except _TRY_ELSEWHERE:
+                pass
         return self._look_up(oid, Pack.get, LooseObjects.get)
 
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
@@ -150,7 +161,7 @@ class DiskObjects:
                         self._packs.touch(pack)
                     return from_pack(pack, oid, at, *args)
             return from_loose(self._loose, oid, *args)
-        except (*_ABSENT, PackGoneError, DamagedDataError, CorruptObjectError):
+        except _TRY_ELSEWHERE:
             return self._search(oid, from_pack, from_loose, args)
 
     def _search(

@@ -102,6 +102,15 @@ class DiskWriter:
         assert self._pack is not None
         return self._pack.add_stream(object_type, size, chunks, self._is_known)
 
+    def rely_on(self, oid: Oid) -> bool:
+        """Take an existing object for granted; ``False`` if it must be added instead.
+
+        Raises:
+            RuntimeError: If the writer was flushed or discarded.
+        """
+        self._check_open()
+        return self._is_known(oid)
+
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError("this writer was flushed or discarded already")
@@ -180,8 +189,8 @@ class DiskWriter:
         for oid, temporary in self._big.items():
             loose.publish(temporary, oid)
         for oid, (object_type, data) in self._small.items():
-            raw = b"%s %d\0%b" % (object_type.label, len(data), data)
-            loose.write(oid, self._deflater.deflate_file(object_type, raw), sync=sync)
+            header = b"%s %d\0" % (object_type.label, len(data))
+            loose.write(oid, self._deflater.deflate_file(object_type, header, data), sync=sync)
         if sync:
             self._sync_directories()
         self._existing.verify()

@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import CorruptObjectError
-from vost._model.objects import ObjectHeader, ObjectType
+from vost._model.objects import ObjectHeader, ObjectType, hash_object
 
-from .damage import DamagedDataError, describe_damage, is_content_of
+from .damage import DamagedDataError, describe_damage
 from .deflate import MALFORMED, MAX_INFLATION, Inflater, decompressobj
 from .handles import FileHandle
 from .streams import BufferStream, FileStream, open_source, range_size, read_exactly
@@ -94,7 +94,7 @@ class LooseObjects:
             object_type, data = self._get_large(path)
         except MALFORMED as error:
             raise CorruptObjectError(describe_damage(oid, path, error)) from error
-        if not is_content_of(oid, object_type, data):
+        if hash_object(object_type, data) != oid:
             raise CorruptObjectError(
                 describe_damage(oid, path, "its content does not match its id")
             )

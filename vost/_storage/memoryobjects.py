@@ -139,6 +139,15 @@ class MemoryWriter:
     def __contains__(self, oid: object) -> bool:
         return oid in self._known
 
+    def rely_on(self, oid: Oid) -> bool:
+        """Take an existing object for granted; ``False`` if there is none.
+
+        Raises:
+            RuntimeError: If the writer was flushed or discarded.
+        """
+        self._check_open()
+        return oid in self._known or oid in self._objects
+
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError("this writer was flushed or discarded already")

@@ -14,9 +14,9 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import CorruptObjectError
-from vost._model.objects import ObjectHeader
+from vost._model.objects import ObjectHeader, hash_object
 
-from .damage import TYPE_OF_CODE, DamagedDataError, describe_damage, is_content_of
+from .damage import TYPE_OF_CODE, DamagedDataError, describe_damage
 from .deflate import (
     INFLATE_ERRORS,
     MALFORMED,
@@ -44,7 +44,8 @@ _FIRST_READ = 1024
 _LIKELY_READ = 3 * 1024
 _SMALL = 12 * 1024
 _BUFFERED = 1 << 18
-_serials = itertools.count()
+# A pack's number, and then an offset, in one integer: the key of a delta base.
+_serials = itertools.count(step=1 << 64)
 
 
 class PackGoneError(Exception):
@@ -158,7 +159,7 @@ class Pack:
             object_type, data = self._content(offset)
         except MALFORMED as error:
             raise CorruptObjectError(describe_damage(oid, self.path, error)) from error
-        if not is_content_of(oid, object_type, data):
+        if hash_object(object_type, data) != oid:
             raise CorruptObjectError(
                 describe_damage(oid, self.path, "its content does not match its id")
             )
@@ -301,14 +302,14 @@ class Pack:
         """Return type and content of an entry that begins with ``head``; not verified."""
         chain: list[tuple[int, RawEntry, bytes]] = []
         while True:
-            base = self._bases.get((self._serial, offset))
+            base = self._bases.get(self._serial + offset)
             if base is not None:
                 break
             entry = self._parse_entry(handle, offset, head)
             object_type = TYPE_OF_CODE[entry.kind]
             if object_type is not None:
                 base = object_type, _inflate_from(head, handle, offset, entry)
-                self._bases.put((self._serial, offset), base)
+                self._bases.put(self._serial + offset, base)
                 break
             chain.append((offset, entry, head))
             if len(chain) > MAX_CHAIN:
@@ -319,7 +320,7 @@ class Pack:
         while chain:
             offset, entry, head = chain.pop()
             data = apply(data, _inflate_from(head, handle, offset, entry))
-            self._bases.put((self._serial, offset), (object_type, data))
+            self._bases.put(self._serial + offset, (object_type, data))
         return object_type, data
 
 

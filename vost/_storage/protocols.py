@@ -74,6 +74,13 @@ class ObjectWriter(Protocol):
     def __contains__(self, oid: object) -> bool:
         """Tell whether this writer has taken in that id."""
 
+    def rely_on(self, oid: Oid) -> bool:
+        """Take an object that exists for granted, so that it is not stored but kept from pruning.
+
+        Returns:
+            ``False`` if it does not exist, or might be taken back: then it must be added.
+        """
+
     def flush(self) -> None:
         """Make everything readable, and durable before any ref can name it."""
 

@@ -75,11 +75,11 @@ class StoredEncoder:
         return empty + self._adler.to_bytes(4, "big")
 
 
-def store(data: bytes) -> bytes:
+def store(*pieces: bytes) -> bytes:
     """Return a complete stored stream."""
-    encoder = StoredEncoder(len(data))
-    body = encoder.feed(data) if data else b""
-    return body + encoder.finish()
+    encoder = StoredEncoder(sum(map(len, pieces)))
+    parts = [encoder.feed(piece) for piece in pieces if piece]
+    return b"".join((*parts, encoder.finish()))
 
 
 def is_stored(handle: FileHandle, start: int, end: int, total: int) -> bool:

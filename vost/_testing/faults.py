@@ -111,6 +111,11 @@ class FaultyWriter:
     def __contains__(self, oid: object) -> bool:
         return oid in self._writer
 
+    def rely_on(self, oid: Oid) -> bool:
+        """Take an existing object for granted, or fail."""
+        self._faults.step()
+        return self._writer.rely_on(oid)
+
     def flush(self) -> None:
         """Make everything readable, or fail before anything is."""
         self._faults.step()

@@ -1,6 +1,7 @@
 """Fills a small disk by one kind of write.
 
-``python -m tests.stress.children.full_disk <kind> <directory> <another directory>`` runs in a mount namespace of its own, where the directory is a file system of a few megabytes.
+``python -m tests.stress.children.full_disk <kind> <directory> <another directory>`` runs in a
+mount namespace of its own, where the first directory is a file system of a few megabytes.
 """
 
 from __future__ import annotations
