@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,23 +21,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_PATHS = [f"data/file-{number:02}.txt" for number in range(20)]
+Edits = list[tuple[str, bytes]]
 
 
 def commits(bench: Bench) -> Iterator[Row]:
     """Commit one file after the other, each on top of the last."""
+    for directories, files in ((1, 20), (50, 100)):
+        yield from _commits(bench, directories, files)
+
+
+def _commits(bench: Bench, directories: int, files: int) -> Iterator[Row]:
     count = bench.scaled(300, 60)
+    names = [
+        f"data-{number:02}/file-{file:03}.txt"
+        for number in range(directories)
+        for file in range(files)
+    ]
+    prepare = partial(_work, bench, count, random.Random(1).choices(names, k=count), names)
     times = bench.race(
         7,
-        Contender("vost_sync", partial(_work, bench, count, _commit_with_vost)),
-        Contender("pygit2", partial(_work, bench, count, _commit_with_pygit2)),
-        Contender("vost_sync durable", partial(_work, bench, count, _commit_durably)),
-        Contender("pygit2 with fsync", partial(_work, bench, count, _commit_with_synced_pygit2)),
-        Contender("vost on asyncio", partial(_work, bench, count, _commit_on_asyncio)),
-        Contender("dulwich", partial(_work, bench, count, _commit_with_dulwich)),
+        Contender("vost_sync", partial(prepare, _commit_with_vost)),
+        Contender("pygit2", partial(prepare, _commit_with_pygit2)),
+        Contender("vost_sync durable", partial(prepare, _commit_durably)),
+        Contender("pygit2 with fsync", partial(prepare, _commit_with_synced_pygit2)),
+        Contender("vost on asyncio", partial(prepare, _commit_on_asyncio)),
+        Contender("dulwich", partial(prepare, _commit_with_dulwich)),
     )
     theirs, synced = times["pygit2"], times["pygit2 with fsync"]
-    what = "commits of one file"
+    what = f"commits of one file among {len(names)}"
     yield faster(what, times["vost_sync"], theirs, target=2, items=count)
     durable = f"{what}, durable=True"
     yield faster(durable, times["vost_sync durable"], synced, items=count)
@@ -45,60 +57,66 @@ def commits(bench: Bench) -> Iterator[Row]:
     yield faster(what, times["vost_sync"], times["dulwich"], items=count)
 
 
-def _work(bench: Bench, count: int, commit: Callable[[Path, int], None]) -> Work:
+def _work(
+    bench: Bench,
+    count: int,
+    chosen: list[str],
+    names: list[str],
+    commit: Callable[[Path, Edits], None],
+) -> Work:
     path = bench.fresh("commits.git")
     # The same repository for all: they write reflogs because its configuration says so.
-    write_blocking_at(path, dict.fromkeys(_PATHS, b"first\n"))
-    return partial(commit, path, count)
+    write_blocking_at(path, dict.fromkeys(names, b"first\n"))
+    edits = [
+        (chosen[number], b"This is version %d of the file.\n" % number * 30)
+        for number in range(count)
+    ]
+    return partial(commit, path, edits)
 
 
-def _data(number: int) -> tuple[str, bytes]:
-    return _PATHS[number % len(_PATHS)], b"This is version %d of the file.\n" % number * 30
-
-
-def _commit_with_vost(path: Path, count: int) -> None:
+def _commit_with_vost(path: Path, edits: Edits) -> None:
     with GitStore.open(path) as store:
         fs = store.branches["main"]
-        for number in range(count):
-            fs = fs.write(*_data(number))
+        for edit in edits:
+            fs = fs.write(*edit)
 
 
-def _commit_durably(path: Path, count: int) -> None:
+def _commit_durably(path: Path, edits: Edits) -> None:
     with GitStore.open(path, durable=True) as store:
         fs = store.branches["main"]
-        for number in range(count):
-            fs = fs.write(*_data(number))
+        for edit in edits:
+            fs = fs.write(*edit)
 
 
-def _commit_on_asyncio(path: Path, count: int) -> None:
+def _commit_on_asyncio(path: Path, edits: Edits) -> None:
     async def write() -> None:
         async with await vost.GitStore.open(path) as store:
             fs = await store.branches["main"]
-            for number in range(count):
-                fs = await fs.write(*_data(number))
+            for edit in edits:
+                fs = await fs.write(*edit)
 
     asyncio.run(write())
 
 
-def _commit_with_pygit2(path: Path, count: int) -> None:
+def _commit_with_pygit2(path: Path, edits: Edits) -> None:
     repo = pygit2.Repository(str(path))
-    for number in range(count):
-        peers.pygit2_commit(repo, *_data(number))
+    for edit in edits:
+        peers.pygit2_commit(repo, *edit)
 
 
-def _commit_with_synced_pygit2(path: Path, count: int) -> None:
+def _commit_with_synced_pygit2(path: Path, edits: Edits) -> None:
     option = pygit2.enums.Option.ENABLE_FSYNC_GITDIR
     pygit2.option(option, True)
     try:
-        _commit_with_pygit2(path, count)
+        _commit_with_pygit2(path, edits)
     finally:
         pygit2.option(option, False)
 
 
-def _commit_with_dulwich(path: Path, count: int) -> None:
+def _commit_with_dulwich(path: Path, edits: Edits) -> None:
     with Repo(str(path)) as repo:
-        for number in range(count):
-            peers.dulwich_commit(repo, *_data(number))
+        for edit in edits:
+            peers.dulwich_commit(repo, *edit)
 
 
 def directory(bench: Bench) -> Iterator[Row]:

@@ -15,7 +15,7 @@ import pytest
 from tests.stress.judging import assert_usable, first_parents, reflog_tips
 from tests.stress.sizes import small_and_full
 from tests.support.sources import ROOT
-from vost_sync import GitStore
+from vost_sync import GitStore, LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +154,46 @@ def test_many_writers_of_one_branch_lose_nothing(
     assert_nothing_is_lost(git, repository, reports)
     for each in (store, caretaker, onlooker):
         each.close()
+
+
+@pytest.mark.slow
+def test_git_locks_that_come_and_go_are_outwaited(tmp_path: Path) -> None:
+    repository = tmp_path / "r.git"
+    store = GitStore.open(repository)
+    store.branches["gone"] = store.branches["main"]
+    lock = repository / "packed-refs.lock"
+    lock.touch()
+    # Longer than a lock of Git's that stays is waited for, but never the same one for long.
+    until = time.monotonic() + 2.5
+
+    def replace() -> None:
+        if time.monotonic() < until:
+            fresh = repository / "fresh"
+            fresh.touch()
+            fresh.replace(lock)
+        else:
+            lock.unlink(missing_ok=True)
+
+    git_programs = Beside(replace)
+    try:
+        del store.branches["gone"]
+    finally:
+        git_programs.stop()
+    assert time.monotonic() >= until
+    assert list(store.branches) == ["main"]
+    store.close()
+
+
+@pytest.mark.slow
+def test_git_lock_that_stays_is_reported(tmp_path: Path) -> None:
+    repository = tmp_path / "r.git"
+    store = GitStore.open(repository)
+    (repository / "refs/heads/main.lock").touch()
+    started = time.monotonic()
+    with pytest.raises(LockedError, match=r"main\.lock has been there for"):
+        store.branches["main"].write("file", b"data")
+    assert time.monotonic() - started < 10
+    store.close()
 
 
 def assert_nothing_is_lost(git: Git, repository: Path, reports: list[dict[str, Any]]) -> None:

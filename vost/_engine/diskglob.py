@@ -15,7 +15,7 @@ def find_local_paths(pattern: str | os.PathLike[str], check: Callable[[], None])
     r"""Return the local paths that match, sorted, in the shape that the pattern has.
 
     Args:
-        pattern: The pattern; ``\\`` counts as ``/``.
+        pattern: The pattern; ``\`` counts as ``/``.
         check: Called for each directory; raises when the caller was cancelled.
     """
     from pathlib import Path  # late: a snapshot has no need of it

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.branches import create_branch
@@ -167,10 +168,25 @@ def _tracked(repository: Repository) -> Repository:
     return repository
 
 
+# Modules that the layers below import late, where they need them.
+_LATE_MODULES = ("dulwich.pack", "fnmatch", "queue", "random", "shutil", "socket", "tempfile")
+
+
+def _finish_imports() -> None:
+    """Import now what would be imported late.
+
+    A module that another thread is importing at the moment of a fork stays locked in the child
+    for ever: the thread that would unlock it does not exist there.
+    """
+    if _open_repositories:
+        for name in _LATE_MODULES:
+            import_module(name)
+
+
 def _reset_after_fork() -> None:
     for repository in list(_open_repositories):
         repository.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)
+    os.register_at_fork(before=_finish_imports, after_in_child=_reset_after_fork)

@@ -77,7 +77,9 @@ class PathHistory:
             if entry is None:
                 return None
             mode, oid = entry
-        return None if canonical_mode(mode) is None else (mode, oid)
+        if mode != MODE_TREE and canonical_mode(mode) is None:
+            return None
+        return mode, oid
 
 
 def _first_entry(name: bytes) -> re.Pattern[bytes]:

@@ -50,6 +50,9 @@ class CommitGraph:
             self._data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
+        # The parent of the commit that was asked for last, and its number: whoever walks along
+        # history asks for that one next. One tuple, so that threads see both or neither.
+        self._next: tuple[Oid | None, int] = None, 0
         chunks = self._chunks()
         fanout, _ = chunks[b"OIDF"]
         self._fanout = (0, *_FANOUT.unpack_from(self._data, fanout))
@@ -78,18 +81,24 @@ class CommitGraph:
     def find(self, oid: Oid) -> CommitLink | None:
         """Return tree and first parent of a commit, or ``None`` if it is not in the graph."""
         data, names = self._data, self._names
-        low, high = self._fanout[oid[0]], self._fanout[oid[0] + 1]
-        at = data.find(oid, names + 20 * low, names + 20 * high)
-        while at >= 0 and (at - names) % 20:
-            at = data.find(oid, at + 1, names + 20 * high)
-        if at < 0:
-            return None
-        tree, parent = _parse_commit(data, self._commits + (at - names) // 20 * _COMMIT_SIZE)
+        expected, number = self._next
+        if oid != expected:
+            low, high = self._fanout[oid[0]], self._fanout[oid[0] + 1]
+            at = data.find(oid, names + 20 * low, names + 20 * high)
+            while at >= 0 and (at - names) % 20:
+                at = data.find(oid, at + 1, names + 20 * high)
+            if at < 0:
+                return None
+            number = (at - names) // 20
+        tree, parent = _parse_commit(data, self._commits + number * _COMMIT_SIZE)
         if parent == _NO_PARENT:
             return CommitLink(tree, None)
         if parent >= self._fanout[256]:
             return None
-        return CommitLink(tree, data[names + 20 * parent : names + 20 * parent + 20])
+        start = names + 20 * parent
+        link = CommitLink(tree, data[start : start + 20])
+        self._next = link.parent, parent
+        return link
 
 
 def read_graph(objects_dir: str) -> CommitGraph | None:

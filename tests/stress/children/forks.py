@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -22,7 +22,7 @@ BUSY = 3
 """Threads that write all the time, so that locks are held at the moment of a fork."""
 
 PATIENCE = 30
-"""Seconds after which a child counts as hanging, and is ended by its alarm."""
+"""Seconds after which a child counts as hanging: it says where it hangs and ends."""
 
 
 def keep_writing(store: GitStore, number: int, stop: threading.Event, done: list[str]) -> None:
@@ -36,7 +36,7 @@ def keep_writing(store: GitStore, number: int, stop: threading.Event, done: list
 
 def go_on(store: GitStore, fs: FS, number: int) -> None:
     """Use the parent's store and snapshot in a child: read, write, note, tag, leave."""
-    signal.alarm(PATIENCE)
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
     code = 1
     try:
         assert fs.read("before") == b"before"

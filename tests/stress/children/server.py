@@ -7,6 +7,7 @@ a new Python with all its imports takes a good part of a second.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -43,7 +44,8 @@ def serve() -> None:
         os.close(wait_end)
         say(f"pid {child}")
         if sys.stdin.readline():
-            os.write(go_end, b"g")
+            with contextlib.suppress(BrokenPipeError):  # killed before it could begin
+                os.write(go_end, b"g")
         _, status = os.waitpid(child, 0)
         os.close(go_end)
         code = os.waitstatus_to_exitcode(status)
