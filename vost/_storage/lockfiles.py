@@ -18,7 +18,6 @@ from vost._model.errors import Busy, GitError
 
 from .directories import remove_empty_parents
 from .intent import NO_LOCK, PLAIN, TEMPORARY, IntentLog, Note
-from .lock import WRITERS_PATIENCE
 from .refchecks import REF_PATIENCE, is_ref_name
 
 if TYPE_CHECKING:
@@ -269,20 +268,19 @@ def refuse_locked(lock_path: str) -> NoReturn:
     Raises:
         Busy: Always; it says which file it is, how old, and whose.
     """
-    # A young lock shows that somebody is at work, who may be another one each time that we look:
-    # only one that stays is worth an error soon.
-    patience = WRITERS_PATIENCE
+    which = None
     try:
-        seconds = max(0.0, time.time() - os.stat(lock_path).st_mtime)
-        age = f"{seconds:.1f} seconds"
-        if seconds >= REF_PATIENCE:
-            patience = REF_PATIENCE
+        status = os.stat(lock_path)
+        age = f"{max(0.0, time.time() - status.st_mtime):.1f} seconds"
+        # Git programs that take turns make a new file each: patience is for one that stays.
+        which = (status.st_ino, status.st_mtime_ns)
     except OSError:
         age = "an unknown time"
     raise Busy(
         f"{lock_path} has been there for {age}, made by {_git_holder(lock_path)}; "
         "if no Git program is at work in the repository, remove the file",
-        patience,
+        REF_PATIENCE,
+        which,
     ) from None
 
 
