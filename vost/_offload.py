@@ -46,6 +46,8 @@ STREAM_ITEMS = 64
 _REPORT_INTERVAL = 0.2
 _FIRST_DELAY = 0.001
 _LONGEST_DELAY = 0.05
+_LONGEST_WAIT = 60.0
+"""Seconds for which a lock is waited for in all, however many programs take it in turn."""
 
 _inline: ContextVar[bool] = ContextVar("vost_inline", default=False)
 _hop_observer: ContextVar[Callable[[], None] | None] = ContextVar("vost_hops", default=None)
@@ -109,15 +111,16 @@ async def run_exclusive(attempt: Callable[[], T]) -> T:
     Raises:
         LockedError: If the lock stays busy for longer than its patience allows.
     """
-    busy_since: dict[float, float] = {}
+    busy_since: dict[tuple[float, tuple[int, int] | None], float] = {}
+    started = time.monotonic()
     delay = _FIRST_DELAY
     while True:
         try:
             return await run(attempt)
         except Busy as busy:
             now = time.monotonic()
-            waited = now - busy_since.setdefault(busy.patience, now)
-            if waited >= busy.patience:
+            waited = now - busy_since.setdefault((busy.patience, busy.which), now)
+            if waited >= busy.patience or now - started >= _LONGEST_WAIT:
                 raise LockedError(f"{busy.what} (waited {waited:.1f} s)") from None
         from random import uniform  # late: few writers meet others
 

@@ -131,9 +131,12 @@ class Busy(Exception):  # noqa: N818 - not an error to users: the caller waits a
     Args:
         what: Sentence that names the lock, its age and its holder as far as they are known.
         patience: Seconds for which trying again makes sense before giving up.
+        which: Tells one lock from the next at the same place, where that is known: the patience
+            is for one that stays.
     """
 
-    def __init__(self, what: str, patience: float) -> None:
-        super().__init__(what, patience)
+    def __init__(self, what: str, patience: float, which: tuple[int, int] | None = None) -> None:
+        super().__init__(what, patience, which)
         self.what = what
         self.patience = patience
+        self.which = which
