@@ -197,11 +197,21 @@ class DiskObjects:
                     pass
                 except CorruptObjectError as error:
                     damage = error
-            if attempt and not gone:
+            if not self._rescan(generations) and attempt and not gone:
                 break
-            for directory, generation in zip(self._all(), generations):  # noqa: B905
-                directory.packs.rescan(generation)
         raise damage or self._not_found(oid)
+
+    def _rescan(self, generations: list[int]) -> bool:
+        """Look which packs there are, and tell whether these are others than before.
+
+        A listing that is made while somebody repacks may have neither the old pack nor the new
+        one: what is not found is absent only if two listings in a row are the same.
+        """
+        before = {pack.stem for directory in self._all() for pack in directory.packs.ordered}
+        for directory, generation in zip(self._all(), generations):  # noqa: B905 - same length
+            directory.packs.rescan(generation)
+        after = {pack.stem for directory in self._all() for pack in directory.packs.ordered}
+        return before != after
 
     def _not_found(self, oid: Oid) -> ObjectNotFoundError:
         message = f"there is no object {oid.hex()}"
@@ -232,10 +242,16 @@ class DiskObjects:
         missing: set[Oid] = set()
         for oid in oids:
             (found if self._has(oid) else missing).add(oid)
-        if missing:
-            for directory, generation in zip(self._all(), generations):  # noqa: B905
-                directory.packs.rescan(generation)
-            found.update(oid for oid in missing if self._has(oid))
+        for _ in range(_MAX_ATTEMPTS):
+            if not missing:
+                break
+            changed = self._rescan(generations)
+            generations = [directory.packs.generation for directory in self._all()]
+            here = {oid for oid in missing if self._has(oid)}
+            found |= here
+            missing -= here
+            if not changed:
+                break
         return found
 
     def _has(self, oid: Oid) -> bool:
