@@ -55,10 +55,11 @@ def main() -> None:
     kind += ", processor time" if options.cpu else ", time as it goes by"
     print(f"* {kind}\n\n{report.heading()}", flush=True)
     missed = 0
-    for name in options.only or BENCHMARKS:
-        note(f"{name} ...")
-        with tempfile.TemporaryDirectory(prefix="vost-bench-", dir=options.directory) as directory:
-            for row in BENCHMARKS[name](Bench(Path(directory), options.quick, clock)):
+    with tempfile.TemporaryDirectory(prefix="vost-bench-", dir=options.directory) as directory:
+        bench = Bench(Path(directory), options.quick, clock)
+        for name in options.only or BENCHMARKS:
+            note(f"{name} ...")
+            for row in BENCHMARKS[name](bench):
                 print(report.line(row), flush=True)
                 missed += row.met is False
     took = time.perf_counter() - started

@@ -76,7 +76,7 @@ def check_same_tree(bench: Bench, files: Files) -> None:
 
 def new_repository(bench: Bench) -> Path:
     """Make a bare repository without branches, to be written once."""
-    path = bench.fresh("new.git")
+    path = bench.path("new.git")
     GitStore.open(path).close()
     return path
 
@@ -121,11 +121,11 @@ def _local_work(bench: Bench, files: Files, source: Path) -> Work:
 
 
 def _peer_work(bench: Bench, files: Files, write: Callable[[Path, Files], None]) -> Work:
-    return partial(write, peers.git_init(bench.fresh("peer.git")), files)
+    return partial(write, peers.git_init(bench.path("peer.git")), files)
 
 
 def _git_work(bench: Bench, files: Files) -> Work:
-    path = peers.git_init(bench.fresh("worktree"), bare=False)
+    path = peers.git_init(bench.path("worktree"), bare=False)
     write_tree(path, files)
 
     def work() -> None:
@@ -142,7 +142,7 @@ def _fast_import(path: Path, files: Files) -> None:
 
 
 def _fast_import_work(bench: Bench, files: Files) -> Work:
-    path = peers.git_init(bench.fresh("imported.git"))
+    path = peers.git_init(bench.path("imported.git"))
     stream = peers.fast_import_stream(files)
     return lambda: peers.git(path, "fast-import", "--quiet", "--done", stdin=stream)
 

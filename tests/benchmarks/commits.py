@@ -64,7 +64,7 @@ def _work(
     names: list[str],
     commit: Callable[[Path, Edits], None],
 ) -> Work:
-    path = bench.fresh("commits.git")
+    path = bench.path("commits.git")
     # The same repository for all: they write reflogs because its configuration says so.
     write_blocking_at(path, dict.fromkeys(names, b"first\n"))
     edits = [

@@ -93,7 +93,7 @@ def _stored(bench: Bench, source: Path) -> Path:
 
 
 def _child_work(bench: Bench, source: Path, step: str, peaks: dict[str, float]) -> Work:
-    path = bench.fresh("large.git")
+    path = bench.scratch("large.git")
     GitStore.open(path).close()
     return partial(_run_child, step, path, source, peaks)
 
@@ -113,7 +113,7 @@ def _run_child(step: str, path: Path, source: Path, peaks: dict[str, float]) -> 
 
 
 def _git_work(bench: Bench, source: Path) -> Work:
-    path = peers.git_init(bench.fresh("hashed.git"))
+    path = peers.git_init(bench.scratch("hashed.git"))
     return partial(peers.git, path, "hash-object", "-w", str(source))
 
 
