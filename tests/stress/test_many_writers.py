@@ -239,6 +239,7 @@ def print_what_happened(
     print(
         f"\n{sum(commits)} commits in {took:.1f} s ({sum(commits) / took:.0f}/s); "
         f"writers took {seconds[0]:.1f} to {seconds[-1]:.1f} s; "
-        f"stale {min(stale)} to {max(stale)} each"
+        f"stale {min(stale)} to {max(stale)} each; "
+        f"{sum(report['pruned'] for report in reports)} times an object was pruned"
     )
     print(f"rounds beside: {[each.rounds for each in beside]}; git said {dict(gits.complaints)}")

@@ -15,7 +15,7 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from vost_sync import GitStore, StaleSnapshotError, retry_write
+from vost_sync import GitStore, ObjectNotFoundError, StaleSnapshotError, retry_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ class Writer:
         tags: The tags it made: name to commit.
         notes: The notes it set: commit to text.
         stale: How often somebody else was faster.
+        pruned: How often git dropped an unreachable object that a commit was about to name.
         seconds: How long all of it took.
         error: What it failed with, if it did.
     """
@@ -52,6 +53,7 @@ class Writer:
     tags: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     stale: int = 0
+    pruned: int = 0
     seconds: float = 0.0
     error: str = ""
 
@@ -72,10 +74,27 @@ class Writer:
         started = time.monotonic()
         try:
             for do in work:
-                do(store, chance)
+                self._again_if_pruned(do, store, chance)
         except Exception:
             self.error = traceback.format_exc()
         self.seconds = time.monotonic() - started
+
+    def _again_if_pruned(
+        self,
+        do: Callable[[GitStore, random.Random], None],
+        store: GitStore,
+        chance: random.Random,
+    ) -> None:
+        """Do one thing; once more if git dropped an object of a deleted branch meanwhile."""
+        while True:
+            try:
+                do(store, chance)
+            except ObjectNotFoundError as error:
+                if "try again" not in str(error):
+                    raise
+                self.pruned += 1
+            else:
+                return
 
     def increment(self, store: GitStore, chance: random.Random) -> None:
         """Raise the counter and append to the own log, in one strict commit."""
@@ -126,8 +145,9 @@ class Writer:
     def set_note(self, store: GitStore, chance: random.Random) -> None:
         """Set one note in a namespace that everybody writes to."""
         key = self._key(chance)
-        self.notes[key] = f"{self.number} {len(self.notes)}"
-        store.notes.commits[key] = self.notes[key]
+        text = f"{self.number} {len(self.notes)}"
+        store.notes.commits[key] = text
+        self.notes[key] = text
 
     def set_notes(self, store: GitStore, chance: random.Random) -> None:
         """Set several notes at once; more than a hundred now and then."""
