@@ -32,7 +32,9 @@ _ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0([\s\S]{20})")
 
 _FOUND_LIMIT = 1024
 # A tree is taken apart once searching it has cost about half as much as that does.
-_BYTES_PER_SEARCH = 640
+_BYTES_PER_SEARCH = 200
+# Up to this size, one pass over all bytes is faster than a binary search in Python.
+_SCANNED = 1 << 15
 _LARGEST_TAKEN_APART = 1 << 16
 # Edits that touch more than one entry in eight rebuild the tree instead of splicing it.
 _SPLICE_RATIO = 8
@@ -255,8 +257,8 @@ class Tree:
 
     def _span(self, name: bytes) -> tuple[int, int] | None:
         """Return start and end of the entry called ``name``."""
-        if not self.data:
-            return None
+        if len(self.data) <= _SCANNED:
+            return self._span_in(name, 0, len(self.data))
         block = self._block(name)
         span = self._span_in(name, *block)
         if span is None:
@@ -267,17 +269,21 @@ class Tree:
         return span
 
     def _span_in(self, name: bytes, start: int, end: int) -> tuple[int, int] | None:
+        """Return start and end of the entry called ``name`` if it is in a run of entries."""
         data = self.data
         pattern = b" " + name + b"\0"
         hit = data.find(pattern, start, end)
+        if hit < 0:
+            return None
+        # Ids may hold anything, and names spaces: only the entries before a hit tell whether it
+        # is one, from the last one that is marked on.
+        marks = self._well_formed_marks()
         while hit >= 0:
-            while start < hit:
-                space = data.index(b" ", start)
-                if space == hit:
-                    return start, hit + len(pattern) + 20
-                if space > hit:
-                    break
-                start = data.index(b"\0", space) + 21
+            at = marks[bisect_right(marks, hit) - 1]
+            while (nul := data.index(b"\0", at)) < hit:
+                at = nul + 21
+            if data.find(b" ", at, hit + 1) == hit:
+                return at, nul + 21
             hit = data.find(pattern, hit + 1, end)
         return None
 
