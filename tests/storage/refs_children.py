@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+# The first writer imports it; not while the calls of the write are being counted.
+import filelock  # noqa: F401
+
 from vost._model.errors import Busy
 from vost._model.objects import oid_from_hex, oid_to_hex
 from vost._storage.diskrefs import DiskRefs

@@ -169,7 +169,16 @@ def _tracked(repository: Repository) -> Repository:
 
 
 # Modules that the layers below import late, where they need them.
-_LATE_MODULES = ("dulwich.pack", "fnmatch", "queue", "random", "shutil", "socket", "tempfile")
+_LATE_MODULES = (
+    "dulwich.pack",
+    "filelock",
+    "fnmatch",
+    "queue",
+    "random",
+    "shutil",
+    "socket",
+    "tempfile",
+)
 
 
 def _finish_imports() -> None:

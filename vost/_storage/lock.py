@@ -4,9 +4,8 @@ It is an ``flock`` on ``vost.lock``, so that every other program that locks this
 way is excluded too. The file stays where it is, empty: removing it would let two writers lock
 two different files of the same name.
 
-Where there is ``flock`` it is called right here: through filelock, which does the same, a lock
-takes 140 microseconds instead of 10, a fourth of a small commit, and a fifth of the time of
-importing vost. Elsewhere filelock knows what to do.
+filelock makes the system's calls. It is imported by the first writer: who only reads should not
+wait for that, and it takes a fifth of the time of importing vost.
 """
 
 from __future__ import annotations
@@ -14,19 +13,14 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vost._model.errors import Busy, RepositoryNotFoundError
 
-from .intent import PLAIN
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no flock
-    fcntl = None  # type: ignore[assignment]
-
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from filelock import FileLock
 
 WRITERS_PATIENCE = 60.0
 """Seconds for which it makes sense to wait for another writer."""
@@ -62,95 +56,6 @@ class Mutex:
         self.held = False
 
 
-class _File(Protocol):
-    """A file that can be locked against other processes."""
-
-    def try_lock(self) -> bool:
-        """Lock it if it is free, and tell whether that worked."""
-
-    def unlock(self) -> None:
-        """Give the lock back."""
-
-    def forget(self) -> None:
-        """Let go of what a forked child has inherited; the parent keeps its lock."""
-
-
-class _FlockFile:
-    """A file locked with ``flock``.
-
-    Args:
-        path: The file, which is made if it is missing.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._descriptor = -1
-
-    def try_lock(self) -> bool:
-        """Lock the file if it is free, and tell whether that worked."""
-        while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | PLAIN, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(descriptor).st_nlink:
-                    self._descriptor = descriptor
-                    return True
-            except BlockingIOError:
-                return False
-            finally:
-                if self._descriptor != descriptor:
-                    os.close(descriptor)
-            # Somebody removed the file before it was locked: there may be another one by now.
-
-    def unlock(self) -> None:
-        """Give the lock back."""
-        descriptor, self._descriptor = self._descriptor, -1
-        try:
-            # Closing would not do: a child process may have inherited the descriptor.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        finally:
-            os.close(descriptor)
-
-    def forget(self) -> None:
-        """Close the inherited descriptor, in a child process."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-class _FilelockFile:  # pragma: no cover - for systems without flock
-    """A file locked by filelock.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: str) -> None:
-        from filelock import FileLock, Timeout
-
-        # Not thread-local: the release may happen on another thread. Never the existence lock
-        # that filelock falls back to: it would not exclude a program that locks for real.
-        self._lock = FileLock(
-            path, timeout=0, thread_local=False, blocking=False, fallback_to_soft=False
-        )
-        self._busy = Timeout
-
-    def try_lock(self) -> bool:
-        """Lock the file if it is free, and tell whether that worked."""
-        try:
-            self._lock.acquire()
-        except self._busy:
-            return False
-        return True
-
-    def unlock(self) -> None:
-        """Give the lock back."""
-        self._lock.release()
-
-    def forget(self) -> None:
-        """Do nothing: such systems do not fork."""
-
-
 class WritersLock:
     """The lock that a writer holds while it moves refs.
 
@@ -160,9 +65,19 @@ class WritersLock:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
+        # One FileLock counts how often it was acquired instead of refusing a second thread.
         self._mutex = Mutex()
-        self._file = _lockable_file(self._path)
+        self._file: FileLock | None = None
         _forkable.add(self)
+
+    def _new_file(self) -> FileLock:
+        from filelock import FileLock
+
+        # Not thread-local: the release may happen on another thread. Never the existence lock
+        # that filelock falls back to: it would not exclude a program that uses flock.
+        return FileLock(
+            self._path, timeout=0, thread_local=False, blocking=False, fallback_to_soft=False
+        )
 
     @property
     def path(self) -> str:
@@ -181,29 +96,34 @@ class WritersLock:
             Busy: If another thread or process has it.
             RepositoryNotFoundError: If the directory of the lock file is gone.
         """
+        # filelock would make the directory anew, and a removed repository would be back, empty.
+        parent = os.path.dirname(self._path)
+        if not os.path.isdir(parent):
+            raise RepositoryNotFoundError(2, "the repository is gone", parent)
         if not self._mutex.try_acquire():
             raise Busy(
                 f"{self._path} is held by another thread of this process ({os.getpid()})",
                 WRITERS_PATIENCE,
             )
-        locked = False
         try:
-            locked = self._file.try_lock()
-        except FileNotFoundError:
-            parent = os.path.dirname(self._path)
-            raise RepositoryNotFoundError(2, "the repository is gone", parent) from None
-        finally:
-            if not locked:
-                self._mutex.release()
-        if not locked:
-            raise Busy(f"{self._path} is held by {_flock_holder(self._path)}", WRITERS_PATIENCE)
+            if self._file is None:
+                self._file = self._new_file()
+            self._file.acquire()
+        except BaseException as error:
+            self._mutex.release()
+            # filelock.Timeout, which is the only one of this kind here.
+            if not isinstance(error, TimeoutError):
+                raise
+            raise Busy(
+                f"{self._path} is held by {_flock_holder(self._path)}", WRITERS_PATIENCE
+            ) from None
 
     def release(self) -> None:
         """Give the lock back; nothing happens if it is not held."""
-        if not self._mutex.held:
+        if not self._mutex.held or self._file is None:
             return
         try:
-            self._file.unlock()
+            self._file.release()
         finally:
             self._mutex.release()
 
@@ -221,13 +141,8 @@ class WritersLock:
 
     def reset_after_fork(self) -> None:
         """Forget the parent's hold, in a child process; the parent keeps it."""
-        self._file.forget()
-
-
-def _lockable_file(path: str) -> _File:
-    if fcntl is None:
-        return _FilelockFile(path)
-    return _FlockFile(path)
+        # filelock closes inherited descriptors itself and refuses to reuse an inherited object.
+        self._file = None
 
 
 def _flock_holder(path: str) -> str:
