@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING
 
 from vost._arguments import check_range
 from vost._engine import lookup
 from vost._engine.globbing import iter_paths
 from vost._model.paths import normalize_given, normalize_path, normalize_root
-from vost._offload import run, stream
+from vost._offload import is_inline, run, stream
 from vost._snapshot import Snapshot
 from vost.files import Reader, TextReader
 
@@ -44,9 +43,12 @@ class ReadOperations(Snapshot):
         Example:
             >>> header = await fs.read("data.bin", offset=0, size=4)
         """
-        check_range(offset, size)
+        if offset != 0 or size is not None:
+            check_range(offset, size)
         name = normalize_path(path)
         root = (self._known_commit or await self._loaded()).tree
+        if is_inline():  # as run() does it, without another coroutine: the most frequent call
+            return lookup.read(self._repository, root, name, offset, size)
         return await run(lookup.read, self._repository, root, name, offset, size)
 
     async def read_text(self, path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
@@ -202,9 +204,9 @@ class ReadOperations(Snapshot):
         Raises:
             FileNotFoundError: If nothing is at ``path``.
         """
-        commit = self._known_commit or await self._loaded()
-        question = partial(lookup.stat, mtime=float(commit.time_seconds))
-        return await self._look(question, normalize_root(path))
+        if self._mtime is None:
+            self._mtime = float((await self._loaded()).time_seconds)
+        return await self._look(lookup.stat, normalize_root(path), self._mtime)
 
     async def ls(
         self, path: str | os.PathLike[str] | None = None, *, recursive: bool = False

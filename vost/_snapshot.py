@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from typing_extensions import TypeVarTuple, Unpack
+
     from vost._engine.commits import Commit
     from vost._engine.contents import Content
     from vost._model.changes import ChangeReport
     from vost.fs import FS
     from vost.store import GitStore
+
+    Ts = TypeVarTuple("Ts")
 
 T = TypeVar("T")
 
@@ -52,6 +56,7 @@ class Snapshot:
         self._writable = (ref_name is not None) if writable is None else writable
         self._changes: ChangeReport | None = None
         self._known_commit: Commit | None = None
+        self._mtime: float | None = None
 
     def __repr__(self) -> str:
         """Show the ref and the abbreviated commit."""
@@ -117,15 +122,20 @@ class Snapshot:
             self._known_commit = await run(self._repository.commit, self._oid)
         return self._known_commit
 
-    async def _look(self, question: Callable[[Reader, Oid, str], T], path: str) -> T:
+    async def _look(
+        self,
+        question: Callable[[Reader, Oid, str, Unpack[Ts]], T],
+        path: str,
+        *args: Unpack[Ts],
+    ) -> T:
         """Answer from memory at once, or else from the disk in one hop."""
         root = (self._known_commit or await self._loaded()).tree
-        if not is_inline():
-            try:
-                return question(self._repository.cached, root, path)
-            except NotCached:
-                pass
-        return await run(question, self._repository, root, path)
+        if is_inline():
+            return question(self._repository, root, path, *args)
+        try:
+            return question(self._repository.cached, root, path, *args)
+        except NotCached:
+            return await run(question, self._repository, root, path, *args)
 
     def _with_commit(self, commit: Commit, changes: ChangeReport | None = None) -> FS:
         """Return a snapshot of another commit on the same branch or tag."""

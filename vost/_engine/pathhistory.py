@@ -84,5 +84,5 @@ class PathHistory:
 
 def _first_entry(name: bytes) -> re.Pattern[bytes]:
     """Return a pattern for a tree up to its entry ``name``, entry by entry from the start."""
-    before = rb"(?:[0-7]{1,7} [^\0]+\0[\s\S]{20})*?"
-    return re.compile(before + rb"([0-7]{1,7}) " + re.escape(name) + rb"\0([\s\S]{20})")
+    before = rb"(?:[0-7]{1,7} [^\0]+\0.{20})*?"
+    return re.compile(before + rb"([0-7]{1,7}) " + re.escape(name) + rb"\0(.{20})", re.DOTALL)

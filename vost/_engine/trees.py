@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
     from vost._model.objects import Oid
 
-_BLOCK = re.compile(rb"(?:[0-7]{1,7} [^\0]+\0[\s\S]{20}){1,16}")
+# The dot matches any byte: that takes half the time of a set that holds all bytes.
+_BLOCK = re.compile(rb"(?:[0-7]{1,7} [^\0]+\0.{20}){1,16}", re.DOTALL)
 # Files, links and trees in their ordinary modes: nearly all trees consist of nothing else.
-_PLAIN_BLOCK = re.compile(rb"(?:(?:100644|40000|100755|120000) [^\0]+\0[\s\S]{20}){1,16}")
-_NAME = re.compile(rb"[0-7]{1,7} ([^\0]+)\0[\s\S]{20}")
-_ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0([\s\S]{20})")
+_PLAIN_BLOCK = re.compile(rb"(?:(?:100644|40000|100755|120000) [^\0]+\0.{20}){1,16}", re.DOTALL)
+_NAME = re.compile(rb"[0-7]{1,7} ([^\0]+)\0.{20}", re.DOTALL)
+_ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 _FOUND_LIMIT = 1024
 # A tree is taken apart once searching it has cost about half as much as that does.
-_BYTES_PER_SEARCH = 200
+_BYTES_PER_SEARCH = 640
 # Up to this size, one pass over all bytes is faster than a binary search in Python.
 _SCANNED = 1 << 15
 _LARGEST_TAKEN_APART = 1 << 16
@@ -102,11 +103,9 @@ class Tree:
         Raises:
             CorruptObjectError: If the data is no tree.
         """
-        try:
-            return self._found[name]
-        except KeyError:
-            if self._all_found:
-                return None
+        found = self._found
+        if name in found or self._all_found:
+            return found.get(name)
         if self._searches * _BYTES_PER_SEARCH > len(self.data) <= _LARGEST_TAKEN_APART:
             # Backwards, because the first one counts where a name comes twice.
             self._found = dict(reversed(self.entries()))

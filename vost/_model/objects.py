@@ -54,6 +54,7 @@ class ObjectType(IntEnum):
 _LABELS = (b"", b"commit", b"tree", b"blob", b"tag")
 """By number: a dictionary would call Python code to hash an enum member."""
 _TYPES = {object_type.label: object_type for object_type in ObjectType}
+_HEADERS = tuple(label + b" %d\0" for label in _LABELS)
 
 # Copied for every object: faster than making one each time.
 _NEW_SHA1 = hashlib.sha1(usedforsecurity=False)
@@ -95,13 +96,13 @@ def object_hasher(object_type: ObjectType, size: int) -> _Hash:
     Source: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
     """
     hasher = _NEW_SHA1.copy()
-    hasher.update(b"%s %d\0" % (_LABELS[object_type], size))
+    hasher.update(_HEADERS[object_type] % size)
     return hasher
 
 
 def hash_object(object_type: ObjectType, data: bytes) -> Oid:
     """Return the id of an object with this content."""
     hasher = _NEW_SHA1.copy()
-    hasher.update(b"%s %d\0" % (_LABELS[object_type], len(data)))
+    hasher.update(_HEADERS[object_type] % len(data))
     hasher.update(data)
     return hasher.digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from vost._model.errors import CorruptObjectError, NotARepositoryError, ObjectNotFoundError
@@ -18,13 +19,14 @@ from .handles import HandleLimit
 from .leftovers import remove_leftovers
 from .loose import LooseObjects
 from .objectdirectory import Alternates, ObjectDirectory, find_alternates
+from .packmany import read_small
 from .packread import Pack, PackGoneError
 from .packscan import PackEntry, PackInfo, copy_entry, describe, iter_entries, remove_pack
 from .packwrite import PackWriter
 from .streams import range_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from vost._model.objects import ObjectHeader, ObjectType, Oid
@@ -36,6 +38,7 @@ _T = TypeVar("_T")
 _MAX_OPEN_PACKS = 64
 _DELTA_CACHE_SIZE = 32 << 20
 _MAX_ATTEMPTS = 10
+_MANY = 8
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _TRY_ELSEWHERE = (*_ABSENT, PackGoneError, DamagedDataError, CorruptObjectError)
@@ -114,6 +117,24 @@ class DiskObjects:
             except _TRY_ELSEWHERE:
                 pass
         return self._look_up(oid, Pack.get, LooseObjects.get)
+
+    def get_many(self, oids: Sequence[Oid]) -> list[tuple[ObjectType, bytes]]:
+        """Return type and content of many objects, in the order of ``oids``, as ``get`` does.
+
+        Raises:
+            ObjectNotFoundError: If one of them does not exist.
+            CorruptObjectError: If one is damaged.
+        """
+        found: dict[Oid, tuple[ObjectType, bytes]] = {}
+        if len(oids) >= _MANY:
+            missing = set(oids)
+            for pack in self._packs.load():
+                with suppress(PackGoneError, DamagedDataError):
+                    found.update(read_small(pack, missing))
+                    missing.difference_update(found)
+                if not missing:
+                    break
+        return [found.get(oid) or self.get(oid) for oid in oids]
 
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return at most ``size`` bytes (``None``: all) from ``offset``, inflating no more.

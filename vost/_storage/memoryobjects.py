@@ -10,7 +10,7 @@ from vost._model.objects import ObjectHeader, hash_object
 from .streams import BufferStream, range_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vost._model.objects import ObjectType, Oid
 
@@ -39,6 +39,14 @@ class MemoryObjects:
         except KeyError:
             message = f"there is no object {oid.hex()}"
             raise ObjectNotFoundError(oid.hex(), message) from None
+
+    def get_many(self, oids: Sequence[Oid]) -> list[tuple[ObjectType, bytes]]:
+        """Return type and content of many objects, in the order of ``oids``.
+
+        Raises:
+            ObjectNotFoundError: If one of them does not exist.
+        """
+        return [self.get(oid) for oid in oids]
 
     def header(self, oid: Oid) -> ObjectHeader:
         """Return type and size.

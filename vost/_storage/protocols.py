@@ -110,6 +110,14 @@ class Objects(Protocol):
             CorruptObjectError: If it is damaged.
         """
 
+    def get_many(self, oids: Sequence[Oid]) -> list[tuple[ObjectType, bytes]]:
+        """Return type and content of many objects, in the order of ``oids``, as ``get`` does.
+
+        Raises:
+            ObjectNotFoundError: If one of them does not exist.
+            CorruptObjectError: If one is damaged.
+        """
+
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return at most ``size`` bytes (``None``: all) from ``offset``, inflating no more.
 

@@ -56,6 +56,11 @@ class FaultyObjects:
         self._faults.step()
         return self._objects.get(oid)
 
+    def get_many(self, oids: Sequence[Oid]) -> list[tuple[ObjectType, bytes]]:
+        """Return type and content of many objects, or fail."""
+        self._faults.step()
+        return self._objects.get_many(oids)
+
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return a part of the content, or fail."""
         self._faults.step()
