@@ -81,6 +81,19 @@ class ObjectsContract:
         assert isinstance(objects.get(oid)[0], ObjectType)
         assert objects.header(oid) == ObjectHeader(object_type, 5)
 
+    def test_get_many_equals_get_of_each(self, objects: Objects) -> None:
+        """In the order that was asked for, the same one twice too."""
+        oids = self.store(objects, sample_contents()) + self.store(objects, [b""], TREE)
+        wanted = random.Random(3).choices(oids, k=3 * len(oids))
+        assert objects.get_many(wanted) == [objects.get(oid) for oid in wanted]
+        assert objects.get_many([]) == []
+
+    def test_get_many_refuses_what_is_missing(self, objects: Objects) -> None:
+        """Also among many that exist."""
+        oids = self.store(objects, sample_contents())
+        with pytest.raises(ObjectNotFoundError, match=MISSING.hex()):
+            objects.get_many([*oids, MISSING, *oids])
+
     def test_ids_are_those_of_git(self, objects: Objects) -> None:
         """The id is the SHA-1 of header and content."""
         assert self.store(objects, [b"hello"]) == [HELLO]
