@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vost._history import HistoryOperations
 from vost._reading import ReadOperations
+from vost._rearranging import RearrangeOperations
 from vost._writing import WriteOperations
 
 __all__ = ("FS",)
 
 
-class FS(ReadOperations, WriteOperations, HistoryOperations):
+class FS(ReadOperations, WriteOperations, RearrangeOperations, HistoryOperations):
     """An immutable snapshot of a directory tree: one commit.
 
     Reading never changes anything. Writing returns a *new* snapshot of the new commit, and leaves

@@ -631,6 +631,108 @@ class FS(Facade["vost.FS"]):
             )
         )
 
+    def copy_from_ref(
+        self,
+        source: FS | str,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = "",
+        dest: str | os.PathLike[str] = "",
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        message: str | None = None,
+        parents: Sequence[FS] | None = None,
+    ) -> FS:
+        """Copy files and directories of another snapshot of the same repository, in one commit.
+
+        Entries are taken by their ids: no content is read or stored.
+
+        Args:
+            source: A snapshot, or the name of a branch, else of a tag.
+            sources: What to copy, taken literally: ``"dir"`` keeps its name, ``"dir/"`` is what
+                is in it, ``"base/./rest"`` keeps what follows the dot. By default everything.
+            dest: The directory to copy to; ``""``: the root.
+            delete: Also remove what the source does not have: for a directory with its name
+                below ``dest/name``, else in all of ``dest``.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            message: Commit message, as for ``write``.
+            parents: Further parents, as for ``write``.
+
+        Returns:
+            The new snapshot; if nothing would change, one of the same commit.
+
+        Raises:
+            FileNotFoundError: If a source does not exist.
+            NotADirectoryError: If a source ends in a slash and is no directory.
+            ValueError: If a path is invalid, or ``source`` is no branch or tag, or not a snapshot
+                of the same repository.
+            TypeError: If ``source`` is neither a snapshot nor a name.
+            PermissionError: If this snapshot is read-only, unless it is a dry run.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> dev = dev.copy_from_ref(main, "config", "imported")
+        """
+        return FS._of(
+            run(
+                self._aio.copy_from_ref(
+                    aio(source),
+                    sources,
+                    dest,
+                    delete=delete,
+                    dry_run=dry_run,
+                    message=message,
+                    parents=aio_each(parents),
+                )
+            )
+        )
+
+    def move(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        dest: str | os.PathLike[str],
+        *,
+        recursive: bool = False,
+        dry_run: bool = False,
+        message: str | None = None,
+        parents: Sequence[FS] | None = None,
+    ) -> FS:
+        """Move or rename files, and with ``recursive`` directories, in one commit.
+
+        Args:
+            sources: What to move, taken literally: ``"dir"`` moves with its name, of ``"dir/"``
+                what is in it.
+            dest: The new name; or a directory to move into, if it exists, ends in a slash, is
+                the root, or if there are several sources.
+            recursive: Allow directories.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            message: Commit message, as for ``write``.
+            parents: Further parents, as for ``write``.
+
+        Raises:
+            FileNotFoundError: If a source does not exist, or none is given.
+            IsADirectoryError: If one is a directory and ``recursive`` is false.
+            NotADirectoryError: If one ends in a slash and is no directory.
+            ValueError: If a path is invalid, source and target are the same, two sources have
+                the same target, or a directory would be moved into itself.
+            PermissionError: If the snapshot is read-only, unless it is a dry run.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.move(["a.txt", "b.txt"], "archive/")
+        """
+        return FS._of(
+            run(
+                self._aio.move(
+                    sources,
+                    dest,
+                    recursive=recursive,
+                    dry_run=dry_run,
+                    message=message,
+                    parents=aio_each(parents),
+                )
+            )
+        )
+
     @property
     def parent(self) -> FS | None:
         """The snapshot of the first parent; ``None`` for a first commit."""

@@ -85,6 +85,51 @@ async def test_submodule_is_kept_by_commits_around_it(git: Git, with_submodule: 
     assert_fsck_clean(with_submodule)
 
 
+async def test_submodule_moves_with_its_directory(git: Git, with_submodule: Path) -> None:
+    store = await GitStore.open(with_submodule)
+    fs = await store.branches["main"]
+    fs = await fs.move("lib", "vendor/lib", recursive=True)
+    assert fs.changes is not None
+    assert [entry.path for entry in fs.changes.add] == ["vendor/lib/readme"]
+    assert f"160000 commit {'12' * 20}\tvendor/lib/sub" in git(
+        with_submodule, "ls-tree", "-r", "main"
+    )
+    fs = await fs.move("vendor/lib/", "deep/er", recursive=True)
+    assert f"160000 commit {'12' * 20}\tdeep/er/sub" in git(with_submodule, "ls-tree", "-r", "main")
+    await store.close()
+    assert_fsck_clean(with_submodule)
+
+
+async def test_submodule_is_left_out_of_copies_with_a_warning(
+    git: Git, with_submodule: Path
+) -> None:
+    store = await GitStore.open(with_submodule)
+    fs = await store.branches["main"]
+    for sources, names in (("lib", ["n/lib/sub"]), ("lib/", ["n/sub"])):
+        for preview in (True, False):
+            copied = await fs.copy_from_ref(fs, sources, "n", dry_run=preview)
+            assert copied.changes is not None
+            assert [warning.path for warning in copied.changes.warnings] == names
+            assert len(copied.changes.add) == 1
+        fs = copied
+    assert "160000" not in git(with_submodule, "ls-tree", "-r", "main:n")
+    await store.close()
+    assert_fsck_clean(with_submodule)
+
+
+async def test_hostile_names_are_not_copied(bare: Path) -> None:
+    blob = store_object(bare, "blob", b"x")
+    inner = store_tree(bare, [(b"100644", b"config", blob)])
+    middle = store_tree(bare, [(b"40000", b".git", inner)])
+    commit_tree(bare, store_tree(bare, [(b"40000", b"d", middle)]))
+    async with await GitStore.open(bare) as store:
+        fs = await store.branches["main"]
+        for preview in (True, False):
+            with pytest.raises(ValueError, match=r"\.git"):
+                await fs.copy_from_ref(fs, "d", "n", dry_run=preview)
+        assert (await store.branches["main"]).commit_hash == fs.commit_hash
+
+
 async def test_submodule_is_kept_when_the_last_file_beside_it_goes(
     git: Git, with_submodule: Path
 ) -> None:

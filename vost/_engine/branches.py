@@ -190,15 +190,31 @@ def resolve(repository: Repository, name: str) -> tuple[Commit, str | None, bool
         RefNotFoundError: If nothing fits, or the object is no commit.
         ValueError: If the prefix is ambiguous.
     """
-    if exists(repository, BRANCHES, name):
-        return branch_commit(repository, name), name, True
-    if exists(repository, TAGS, name):
-        return tag_commit(repository, name), name, False
+    for prefix in (BRANCHES, TAGS):
+        if exists(repository, prefix, name):
+            return _commit_of(repository, prefix, name), name, prefix == BRANCHES
     oid = _by_hex(repository, name)
     peeled = repository.peel(oid)
     if peeled is None:
         raise RefNotFoundError(name, f"not a commit: {name!r}")
     return repository.commit(peeled), None, False
+
+
+def branch_or_tag(repository: Repository, name: str) -> Commit:
+    """Find a commit by branch, else by tag.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    for prefix in (BRANCHES, TAGS):
+        if exists(repository, prefix, name):
+            return _commit_of(repository, prefix, name)
+    raise ValueError(f"Cannot resolve {name!r}: not a branch or tag")
+
+
+def _commit_of(repository: Repository, prefix: str, name: str) -> Commit:
+    find = branch_commit if prefix == BRANCHES else tag_commit
+    return find(repository, name)
 
 
 def _by_hex(repository: Repository, text: str) -> Oid:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from vost._engine.commits import Commit, parse_commit, serialize_commit
 from vost._engine.contents import Place
+from vost._engine.grafting import Grafting
 from vost._engine.lookup import find
 from vost._engine.staging import Staging, build_tree, report_changes
 from vost._model.errors import (
@@ -78,6 +79,7 @@ class Draft:
         self._ref = ref
         self._check = check
         self._staging = Staging()
+        self._root: Oid | None = None
         self._writer: ObjectWriter | None = None
         self._flushed: list[ObjectWriter] = []
         self._prepared: Published | None = None
@@ -117,6 +119,22 @@ class Draft:
             for path, content in items:
                 self._check()
                 self._staging.put(path, content.store(place))
+
+    def rearrange(self, change: Callable[[Grafting], ChangeReport]) -> ChangeReport:
+        """Have whole subtrees put in and taken out, in place of any staged edits.
+
+        Args:
+            change: Changes the root tree that it is given and returns what is different then.
+
+        Returns:
+            What ``change`` returned.
+        """
+        with self._mutex:
+            self._prepared = None
+            grafting = Grafting(self._repository, self._base.tree, self._open_writer(), self._check)
+            report = change(grafting)
+            self._root = grafting.root
+            return report
 
     def take_away(self, path: str) -> None:
         """Stage the removal of an entry of the snapshot: a file or a whole directory."""
@@ -223,10 +241,12 @@ class Draft:
 
     def _prepare(self, options: CommitOptions, report: ChangeReport | None) -> Published | None:
         repository, base = self._repository, self._base
-        if not self._staging.edits:
+        if not self._staging.edits and self._root is None:
             return None
         writer = self._open_writer()
-        tree = build_tree(repository, writer, base.tree, self._staging, self._check)
+        tree = self._root
+        if tree is None:
+            tree = build_tree(repository, writer, base.tree, self._staging, self._check)
         if tree == base.tree:
             return None
         if report is None:

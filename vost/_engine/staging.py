@@ -7,20 +7,19 @@ at ``d/x`` turns a file staged at ``d`` into "take ``d`` away first".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vost._engine.lookup import find, walk_files
-from vost._engine.trees import EMPTY_TREE, Entry
+from vost._engine.trees import EMPTY_TREE, Entry, Tree
 from vost._model.changes import ChangeReport, FileEntry
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid
-from vost._model.paths import encode_path
+from vost._model.paths import encode_path, parents_of
 from vost._model.types import MODE_TREE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from vost._engine.repository import Repository
-    from vost._storage.protocols import ObjectWriter
 
 
 class Staging:
@@ -33,7 +32,7 @@ class Staging:
     def put(self, path: str, entry: Entry) -> None:
         """Put a file at ``path``, in place of whatever is there."""
         self._forget_below(path)
-        for parent in _parents(path):
+        for parent in parents_of(path):
             if self.edits.get(parent) is not None:
                 self.edits[parent] = None
         self._set(path, entry)
@@ -41,7 +40,7 @@ class Staging:
     def take_away(self, path: str) -> None:
         """Take away the file or the whole directory at ``path``."""
         self._forget_below(path)
-        if not any(parent in self.edits for parent in _parents(path)):
+        if not any(parent in self.edits for parent in parents_of(path)):
             self._set(path, None)
         elif path in self.edits:
             self._unset(path)
@@ -52,7 +51,7 @@ class Staging:
 
     def replaced_parent(self, path: str) -> bool:
         """Tell whether a staged edit replaces or takes away a directory above ``path``."""
-        return any(parent in self.edits for parent in _parents(path))
+        return any(parent in self.edits for parent in parents_of(path))
 
     def is_directory(self, path: str) -> bool:
         """Tell whether a file is staged somewhere below ``path``."""
@@ -69,13 +68,13 @@ class Staging:
         if path in self.edits:
             del self.edits[path]  # so that the order of edits is the order of the last ones
         else:
-            for parent in _parents(path):
+            for parent in parents_of(path):
                 self._below[parent] = self._below.get(parent, 0) + 1
         self.edits[path] = entry
 
     def _unset(self, path: str) -> None:
         del self.edits[path]
-        for parent in _parents(path):
+        for parent in parents_of(path):
             self._below[parent] -= 1
 
     def _forget_below(self, path: str) -> None:
@@ -83,13 +82,6 @@ class Staging:
             prefix = path + "/"
             for staged in [edited for edited in self.edits if edited.startswith(prefix)]:
                 self._unset(staged)
-
-
-def _parents(path: str) -> Iterator[str]:
-    slash = path.find("/")
-    while slash >= 0:
-        yield path[:slash]
-        slash = path.find("/", slash + 1)
 
 
 def report_changes(repository: Repository, root: Oid, staging: Staging) -> ChangeReport:
@@ -137,7 +129,9 @@ def _report_removal(
 def _is_replaced(staging: Staging, path: str, top: str) -> bool:
     """Tell whether an edit between ``top`` and ``path`` reports the end of ``path`` itself."""
     return staging.has_below(path) or any(
-        staging.edits.get(parent) is not None for parent in _parents(path) if len(parent) > len(top)
+        staging.edits.get(parent) is not None
+        for parent in parents_of(path)
+        if len(parent) > len(top)
     )
 
 
@@ -145,7 +139,7 @@ def _file_on_the_way(
     repository: Repository, root: Oid, path: str, staging: Staging
 ) -> tuple[str, Entry] | None:
     """Return the file of the snapshot that must give way for a directory above ``path``."""
-    for parent in _parents(path):
+    for parent in parents_of(path):
         entry = find(repository, root, parent)
         if entry is None:
             return None
@@ -154,9 +148,26 @@ def _file_on_the_way(
     return None
 
 
+class TreeStore(Protocol):
+    """Where the trees are that edits start from, and what is told of those they lead to."""
+
+    def tree(self, oid: Oid) -> Tree:
+        """Return a tree by id."""
+
+    def remember_tree(self, oid: Oid, tree: Tree) -> None:
+        """Take note of a tree that was just written."""
+
+
+class TreeWriter(Protocol):
+    """What new trees are given to."""
+
+    def add(self, object_type: ObjectType, data: bytes) -> Oid:
+        """Take an object in and return its id."""
+
+
 def build_tree(
-    repository: Repository,
-    writer: ObjectWriter,
+    repository: TreeStore,
+    writer: TreeWriter,
     root: Oid,
     staging: Staging,
     check: Callable[[], None],
@@ -196,7 +207,7 @@ def _by_directory(staging: Staging) -> list[dict[str, dict[bytes, Entry | None]]
 class _Bases:
     """Which tree of the snapshot each edited directory starts from; ``None``: an empty one."""
 
-    def __init__(self, repository: Repository, root: Oid, staging: Staging) -> None:
+    def __init__(self, repository: TreeStore, root: Oid, staging: Staging) -> None:
         self._repository = repository
         self._staging = staging
         self._known: dict[str, Oid | None] = {"": None if root == EMPTY_TREE_OID else root}
@@ -219,8 +230,8 @@ class _Bases:
 
 
 def _edit_directory(
-    repository: Repository,
-    writer: ObjectWriter,
+    repository: TreeStore,
+    writer: TreeWriter,
     base: Oid | None,
     changes: dict[bytes, Entry | None],
 ) -> Oid | None:

@@ -178,7 +178,7 @@ class Tree:
         merged: dict[bytes, Entry | None] = dict(self.entries())
         merged.update(changes)
         kept = [(name, entry) for name, entry in merged.items() if entry is not None]
-        kept.sort(key=_sort_key)
+        kept.sort(key=sort_key)
         return Tree(b"".join([_serialize(name, entry) for name, entry in kept]))
 
     def _spliced_with(self, changes: Mapping[bytes, Entry | None]) -> Tree:
@@ -189,7 +189,7 @@ class Tree:
                 if span is not None:
                     splices.append((*span, b"", b""))
                 continue
-            key = _sort_key((name, entry))
+            key = sort_key((name, entry))
             if span is not None and self._key_at(span[0]) == key:
                 splices.append((*span, key, _serialize(name, entry)))
                 continue
@@ -307,7 +307,8 @@ def _serialize(name: bytes, entry: Entry) -> bytes:
     return b"%o %s\0%s" % (entry.mode, name, entry.oid)
 
 
-def _sort_key(named: tuple[bytes, Entry]) -> bytes:
+def sort_key(named: tuple[bytes, Entry]) -> bytes:
+    """Return what a name and its entry sort by in a tree."""
     name, entry = named
     return name + b"/" if entry.mode == MODE_TREE else name
 

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from .errors import InvalidPathError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _EMPTY = "Path must not be empty"
 
@@ -134,6 +138,22 @@ def is_dotgit(name: str) -> bool:
     if _NTFS_DOTGIT.search(name) is not None:
         return True
     return _HFS_DOTGIT.match(_HFS_IGNORED.sub("", name)) is not None
+
+
+def parents_of(path: str) -> Iterator[str]:
+    """Yield the directories above a normalized path, outermost first, without the root.
+
+    Args:
+        path: Path as :func:`normalize_path` returns it.
+
+    Example:
+        >>> list(parents_of("docs/guide/intro.md"))
+        ['docs', 'docs/guide']
+    """
+    slash = path.find("/")
+    while slash >= 0:
+        yield path[:slash]
+        slash = path.find("/", slash + 1)
 
 
 def encode_path(path: str) -> bytes:
