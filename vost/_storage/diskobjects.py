@@ -18,7 +18,7 @@ from .diskwriter import DiskWriter
 from .handles import HandleLimit
 from .leftovers import remove_leftovers
 from .loose import LooseObjects
-from .objectdirectory import Alternates, ObjectDirectory, find_alternates
+from .objectdirectory import Alternates, ObjectDirectory, Search, find_alternates
 from .packmany import read_small
 from .packread import Pack, PackGoneError
 from .packscan import PackEntry, PackInfo, copy_entry, describe, iter_entries, remove_pack
@@ -37,7 +37,6 @@ _T = TypeVar("_T")
 
 _MAX_OPEN_PACKS = 64
 _DELTA_CACHE_SIZE = 32 << 20
-_MAX_ATTEMPTS = 10
 _MANY = 8
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -192,14 +191,13 @@ class DiskObjects:
         from_loose: Callable[..., _T],
         args: tuple[object, ...],
     ) -> _T:
-        """Search all places, and once more after a look at which packs there are now.
+        """Search all places, and again as long as it is not certain that all packs were seen.
 
         A damaged copy is an error only if there is no good one.
         """
         damage: CorruptObjectError | None = None
-        for attempt in range(_MAX_ATTEMPTS):
-            gone = False
-            generations = [directory.packs.generation for directory in self._all()]
+        search = Search(self._all())
+        while True:
             for directory in self._all():
                 for pack in directory.packs.ordered:
                     try:
@@ -207,7 +205,7 @@ class DiskObjects:
                         if at is not None:
                             return from_pack(pack, oid, at, *args)
                     except PackGoneError:
-                        gone = True
+                        continue
                     except DamagedDataError as error:
                         damage = CorruptObjectError(describe_damage(oid, pack.stem + ".idx", error))
                     except CorruptObjectError as error:
@@ -218,21 +216,9 @@ class DiskObjects:
                     pass
                 except CorruptObjectError as error:
                     damage = error
-            if not self._rescan(generations) and attempt and not gone:
+            if not search.again():
                 break
         raise damage or self._not_found(oid)
-
-    def _rescan(self, generations: list[int]) -> bool:
-        """Look which packs there are, and tell whether these are others than before.
-
-        A listing that is made while somebody repacks may have neither the old pack nor the new
-        one: what is not found is absent only if two listings in a row are the same.
-        """
-        before = {pack.stem for directory in self._all() for pack in directory.packs.ordered}
-        for directory, generation in zip(self._all(), generations):  # noqa: B905 - same length
-            directory.packs.rescan(generation)
-        after = {pack.stem for directory in self._all() for pack in directory.packs.ordered}
-        return before != after
 
     def _not_found(self, oid: Oid) -> ObjectNotFoundError:
         message = f"there is no object {oid.hex()}"
@@ -258,20 +244,14 @@ class DiskObjects:
 
     def has_many(self, oids: Iterable[Oid]) -> set[Oid]:
         """Return those of ``oids`` that exist."""
-        generations = [directory.packs.generation for directory in self._all()]
         found: set[Oid] = set()
-        missing: set[Oid] = set()
-        for oid in oids:
-            (found if self._has(oid) else missing).add(oid)
-        for _ in range(_MAX_ATTEMPTS):
-            if not missing:
-                break
-            changed = self._rescan(generations)
-            generations = [directory.packs.generation for directory in self._all()]
+        missing = set(oids)
+        search = Search(self._all())
+        while missing:
             here = {oid for oid in missing if self._has(oid)}
             found |= here
             missing -= here
-            if not changed:
+            if missing and not search.again():
                 break
         return found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vost._model.errors import ObjectNotFoundError
 
 from .damage import DamagedDataError
+from .objectdirectory import Search
 from .packread import PackGoneError
 from .packset import is_settled
 
@@ -82,13 +83,15 @@ class ExistingObjects:
                 )
 
     def _is_anywhere(self, oid: Oid) -> bool:
-        if any(oid in directory.loose for directory in self._directories):
-            return True
-        for directory in self._directories:
-            directory.packs.rescan(directory.packs.generation)
-            if any(_is_in(pack, oid) for pack in directory.packs.ordered):
-                return True
-        return False
+        search = Search(self._directories)
+        while True:
+            for directory in self._directories:
+                if any(_is_in(pack, oid) for pack in directory.packs.ordered):
+                    return True
+                if oid in directory.loose:
+                    return True
+            if not search.again():
+                return False
 
 
 class _LooseNames:

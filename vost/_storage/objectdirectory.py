@@ -9,16 +9,23 @@ Source: https://git-scm.com/docs/gitrepository-layout
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from .loose import LooseObjects
 from .packset import PackSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .deltas import DeltaBaseCache
     from .handles import HandleLimit
 
 MAX_DEPTH = 5
+
+_MAX_ATTEMPTS = 12
+_PAUSE = 0.001
+"""Seconds: a directory that has just changed must be seen to stay as it is."""
 
 
 class ObjectDirectory:
@@ -34,6 +41,34 @@ class ObjectDirectory:
         self.path = path
         self.loose = LooseObjects(path)
         self.packs = PackSet(path + "/pack", bases, handles)
+
+
+class Search:
+    """Decides whether what was looked for in some directories is really not there.
+
+    Args:
+        directories: Where. Make this object before the first look.
+    """
+
+    def __init__(self, directories: Sequence[ObjectDirectory]) -> None:
+        self._directories = directories
+        self._attempts = 0
+        self._generations = [directory.packs.generation for directory in directories]
+
+    def again(self) -> bool:
+        """Tell whether to look once more; which packs there are has been found out anew then."""
+        self._attempts += 1
+        if self._attempts >= _MAX_ATTEMPTS:
+            return False
+        looked = zip(self._directories, self._generations)  # noqa: B905 - same length
+        if all(directory.packs.was_complete(seen) for directory, seen in looked):
+            return False
+        if self._attempts > 1:
+            time.sleep(_PAUSE * self._attempts)
+        for directory, seen in zip(self._directories, self._generations):  # noqa: B905
+            directory.packs.rescan(seen)
+        self._generations = [directory.packs.generation for directory in self._directories]
+        return True
 
 
 class Alternates(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from .packread import Pack
@@ -12,6 +13,9 @@ from .packwrite import is_in_flight
 if TYPE_CHECKING:
     from .deltas import DeltaBaseCache
     from .handles import HandleLimit
+
+_TICK = 20_000_000
+_COARSE = 2_100_000_000
 
 
 class PackSet:
@@ -27,6 +31,10 @@ class PackSet:
         self.directory = directory
         self.ordered: tuple[Pack, ...] = ()
         self.generation = 0
+        # When the directory had changed last before it was listed, and whether a change after
+        # that would show in its time; both of the listing that ``generation`` counts.
+        self._modified = 0
+        self._is_settled = False
         self._bases = bases
         self._handles = handles
         self._lock = threading.Lock()
@@ -47,6 +55,9 @@ class PackSet:
         with self._lock:
             if self.generation != seen:
                 return
+            now = time.time_ns()
+            self._modified = _modified(self.directory)
+            self._is_settled = now - self._modified > _granularity(self._modified)
             known = {pack.stem: pack for pack in self.ordered}
             fresh = []
             kept = set()
@@ -61,9 +72,24 @@ class PackSet:
                 pack.is_cruft = ".mtimes" in names
                 pack.is_promisor = ".promisor" in names
                 kept.add(name)
-            fresh.sort(key=_modified, reverse=True)
+            fresh.sort(key=lambda pack: _modified(pack.path), reverse=True)
             self.ordered = (*fresh, *(pack for pack in self.ordered if pack.stem in kept))
             self.generation += 1
+
+    def was_complete(self, seen: int) -> bool:
+        """Tell whether nothing has come or gone since a listing was begun.
+
+        A listing that is made while somebody repacks may have neither the old pack nor the new
+        one. So what is not found in it is absent only if the directory is as it was before.
+
+        Args:
+            seen: The generation that was searched.
+        """
+        with self._lock:
+            if self.generation != seen or not self._is_settled:
+                return False
+            modified = self._modified
+        return _modified(self.directory) == modified
 
     def _list(self) -> dict[str, set[str]]:
         """Return the extensions of the files of each complete pack, by stem."""
@@ -120,8 +146,18 @@ def _exists(stem: str, extension: str) -> bool:
     return os.path.exists(stem + extension)
 
 
-def _modified(pack: Pack) -> float:
+def _modified(path: str) -> int:
+    """Return when a file or directory was changed last, in nanoseconds; 0 if it is gone."""
     try:
-        return os.stat(pack.path).st_mtime
+        return os.stat(path).st_mtime_ns
     except OSError:
-        return 0.0
+        return 0
+
+
+def _granularity(modified: int) -> int:
+    """Return for how many nanoseconds two changes may have the same time.
+
+    Linux takes the time from a clock that ticks a hundred times a second at least. Some file
+    systems count whole seconds, or two of them.
+    """
+    return _TICK if modified % 1_000_000_000 else _COARSE
