@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import bulk, commits, extras, history, large, reading, report, startup
+from tests.benchmarks import (
+    bulk,
+    commits,
+    extras,
+    history,
+    large,
+    reading,
+    rearranging,
+    report,
+    startup,
+)
 from tests.benchmarks.racing import Bench, Row, note, processor_time
 
 Benchmark = Callable[[Bench], Iterator[Row]]
@@ -24,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "directory": commits.directory,
     "log": history.log,
     "scale": bulk.scale,
+    "rearrange": rearranging.rearrange,
     "extras": extras.extras,
     "large": large.large,
     "tail": large.tail,

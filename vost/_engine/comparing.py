@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from vost._engine.lookup import canonical_mode
-from vost._engine.trees import Entry, Tree, sort_key
+from vost._engine.lookup import canonical_mode, walk_files
+from vost._engine.trees import Entry, sort_key
 from vost._model.changes import ChangeReport, FileEntry
-from vost._model.objects import EMPTY_TREE_OID, Oid
 from vost._model.paths import decode_name
 from vost._model.types import MODE_TREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-
-class Trees(Protocol):
-    """Where trees are found by id."""
-
-    def tree(self, oid: Oid) -> Tree:
-        """Return a tree."""
+    from vost._engine.repository import Reader
+    from vost._model.objects import Oid
 
 
 class FileChange(NamedTuple):
@@ -30,7 +25,7 @@ class FileChange(NamedTuple):
     new: Entry | None
 
 
-def compare_trees(trees: Trees, old: Oid, new: Oid) -> Iterator[FileChange]:
+def compare_trees(trees: Reader, old: Oid, new: Oid) -> Iterator[FileChange]:
     """Yield the files and links that differ, depth first, in the order of the trees.
 
     Submodules are passed over. The cost is that of the directories that differ.
@@ -40,7 +35,11 @@ def compare_trees(trees: Trees, old: Oid, new: Oid) -> Iterator[FileChange]:
         path, before_oid, after_oid = pending.pop()
         if before_oid == after_oid:
             continue
-        before, after = _entries(trees, before_oid), _entries(trees, after_oid)
+        if before_oid is None or after_oid is None:
+            yield from _one_sided(trees, path, before_oid, after_oid)
+            continue
+        before = dict(trees.tree(before_oid).entries())
+        after = dict(trees.tree(after_oid).entries())
         below = []
         for name in _names(before, after):
             ours, theirs = before.get(name), after.get(name)
@@ -74,10 +73,16 @@ def report_of(changes: Iterable[FileChange], *, with_sources: bool) -> ChangeRep
     return report
 
 
-def _entries(trees: Trees, oid: Oid | None) -> dict[bytes, Entry]:
-    if oid is None or oid == EMPTY_TREE_OID:
-        return {}
-    return dict(trees.tree(oid).entries())
+def _one_sided(
+    trees: Reader, path: str, before: Oid | None, after: Oid | None
+) -> Iterator[FileChange]:
+    """Yield the files of a directory that is new or gone as a whole."""
+    if after is not None:
+        for below, entry in walk_files(trees, after, path):
+            yield FileChange(below, None, entry)
+    elif before is not None:
+        for below, entry in walk_files(trees, before, path):
+            yield FileChange(below, entry, None)
 
 
 def _names(before: dict[bytes, Entry], after: dict[bytes, Entry]) -> list[bytes]:

@@ -58,6 +58,10 @@ class Grafting:
         """Return a tree, one that was made here too."""
         return self._made.get(oid) or self._repository.tree(oid)
 
+    def blob_size(self, oid: Oid) -> int:
+        """Return the size of a blob in bytes."""
+        return self._repository.blob_size(oid)
+
     def remember_tree(self, oid: Oid, tree: Tree) -> None:
         """Keep a tree that was made here."""
         self._made[oid] = tree

@@ -45,7 +45,7 @@ class ChangeError:
     error: str
 
 
-@dataclass
+@dataclass(slots=True)
 class FileEntry:
     """A path that changed.
 
