@@ -169,7 +169,18 @@ def _tracked(repository: Repository) -> Repository:
 
 
 # Modules that the layers below import late, where they need them.
-_LATE_MODULES = ("dulwich.pack", "fnmatch", "queue", "random", "shutil", "socket", "tempfile")
+_LATE_MODULES = (
+    "dulwich.pack",
+    "fnmatch",
+    "queue",
+    "random",
+    "shutil",
+    "socket",
+    "tarfile",
+    "tempfile",
+    "zipfile",
+    "zlib",
+)
 
 
 def _finish_imports() -> None:
