@@ -39,6 +39,7 @@ _UNSUPPORTED_STARTS = (
     (b"\x5d\x00\x00", "lzma"),
 )
 _TAR_MAGIC = slice(257, 262)
+_TAR_CHECKSUM = slice(148, 156)
 
 
 class Seen(NamedTuple):
@@ -104,6 +105,8 @@ def recognise(head: bytes) -> Seen:
     Args:
         head: The first ``HEAD_SIZE`` bytes, or all there are.
     """
+    if _is_tar_header(head):
+        return Seen(TAR)  # first: the name of its first member may look like anything
     if head.startswith(_ZIP_STARTS):
         return Seen(ZIP)
     for compression, start in COMPRESSED_STARTS.items():
@@ -113,6 +116,15 @@ def recognise(head: bytes) -> Seen:
     if head[_TAR_MAGIC] == b"ustar" or is_empty_tar:
         return Seen(TAR)
     return Seen(None)
+
+
+def _is_tar_header(head: bytes) -> bool:
+    """Tell whether the checksum of a tar header is right."""
+    stated = head[_TAR_CHECKSUM].strip(b"\0 ")
+    if len(head) < HEAD_SIZE or not stated.isdigit():
+        return False
+    blanked = head[: _TAR_CHECKSUM.start] + b" " * 8 + head[_TAR_CHECKSUM.stop :]
+    return stated.lstrip(b"0") == b"%o" % sum(blanked)
 
 
 def unsupported_compression(head: bytes) -> str | None:
