@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import stat
+from contextlib import contextmanager
+from copy import copy
 from functools import cache
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from vost._model.errors import ArchiveError
 from vost._model.progress import Progress
+from vost._transfer.archives.formats import BZIP2
+from vost._transfer.archives.inflating import Inflated
 from vost._transfer.archives.members import MemberContent, exactly, file_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from zipfile import ZipExtFile, ZipFile, ZipInfo
 
     from vost._model.progress import ProgressReport
@@ -28,7 +32,7 @@ _LOCAL_HEADER = 30
 _LARGEST_LINK = 1 << 20
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 
-# zipfile inflates as much of these as there is in what it reads at a time, which is 4 KiB at least.
+# zipfile inflates LZMA as much as there is in what it reads at a time, which is 4 KiB at least.
 _SMALL_READ = 1
 _READ = 1 << 18
 
@@ -149,27 +153,65 @@ def _name(info: ZipInfo) -> str:
 
 
 def _store(archive: ZipFile, item: _Planned, members: Members, check: Callable[[], None]) -> None:
-    from zipfile import ZIP_DEFLATED, ZIP_STORED
-
     def damaged(reason: object) -> ArchiveError:
         return members.damaged(item.name, reason)
 
     info = item.info
-    # One more than declared: zipfile would cut the content there and never see that there is more.
-    info.file_size = item.size + 1
-    member = cast("ZipExtFile", _attempt(lambda: archive.open(info), damaged))
-    at_most = _READ if info.compress_type in {ZIP_DEFLATED, ZIP_STORED} else _SMALL_READ
-
-    def read(size: int) -> bytes:
-        return _attempt(lambda: member.read1(min(size, at_most)), damaged)
-
-    with member:
+    with _content(archive, info, item.size, damaged) as read:
         if item.is_link:
             target = b"".join(exactly(read, item.size, check, damaged))
             members.store_link(item.name, item.path, target)
         else:
             mode = file_mode(info.external_attr >> 16)
             members.store(item.path, MemberContent(read, item.size, mode, damaged))
+
+
+@contextmanager
+def _content(
+    archive: ZipFile, info: ZipInfo, size: int, damaged: Callable[[object], ArchiveError]
+) -> Iterator[Callable[[int], bytes]]:
+    """Open a member and give what reads at most so many of its next bytes."""
+    from zipfile import ZIP_BZIP2, ZIP_LZMA, ZIP_STORED
+
+    opened = copy(info)
+    if info.compress_type == ZIP_BZIP2:
+        # As it is stored: zipfile inflates without a bound, and bzip2 packs 45 MB into 40 bytes.
+        opened.compress_type, opened.file_size = ZIP_STORED, info.compress_size
+        opened.CRC = None  # type: ignore[assignment]  # is checked below
+    else:
+        # One more: zipfile would cut the content at the declared size and not see that it goes on.
+        opened.file_size = size + 1
+    member = cast("ZipExtFile", _attempt(lambda: archive.open(opened), damaged))
+    at_most = _SMALL_READ if info.compress_type == ZIP_LZMA else _READ
+
+    def read(size: int) -> bytes:
+        return _attempt(lambda: member.read1(min(size, at_most)), damaged)
+
+    with member:
+        if info.compress_type == ZIP_BZIP2:
+            inflated = Inflated(read, BZIP2, damaged)
+            yield _summed(inflated.read, info.CRC, damaged)
+        else:
+            yield read
+
+
+def _summed(
+    read: Callable[[int], bytes], expected: int, damaged: Callable[[object], ArchiveError]
+) -> Callable[[int], bytes]:
+    """Return a reader that checks at the end that the checksum is right."""
+    from zlib import crc32
+
+    crc = 0
+
+    def checked(size: int) -> bytes:
+        nonlocal crc
+        data = read(size)
+        crc = crc32(data, crc)
+        if not data and crc != expected:
+            raise damaged("its checksum is wrong")
+        return data
+
+    return checked
 
 
 def _attempt(step: Callable[[], T], damaged: Callable[[object], ArchiveError]) -> T:
