@@ -352,10 +352,16 @@ async def test_links_that_cannot_be_archived_make_the_export_fail(
 ):
     git.init(repo)
     oid = store_object(repo, "blob", target)
-    commit_tree(repo, store_tree(repo, [(b"120000", b"ln", oid)]))
+    blob = store_object(repo, "blob", bytes(300_000))
+    commit_tree(repo, store_tree(repo, [(b"100644", b"a", blob), (b"120000", b"ln", oid)]))
     fs = await (await face.GitStore.open(repo)).branches["main"]
     with pytest.raises(ValueError, match=words):
         await fs.archive_out(tmp_path / "x", format=format)
+    with pytest.raises(ValueError, match=words):
+        async for _ in fs.archive(format, path=""):
+            pytest.fail("not even a beginning")
+    with pytest.raises(ValueError, match=words):
+        await fs.archive_out(tmp_path / "x", format=format, path="ln")
     assert not (tmp_path / "x").exists()
 
 

@@ -65,18 +65,23 @@ class Selection:
         self._top = lookup.require(repository, root, path)
 
     def count(self) -> int:
-        """Look at all names before the first byte is written; return how many entries there are.
+        """Look at all names and links before the first byte is written; count the entries.
 
         Raises:
-            ArchiveError: If a name would be dangerous to extract.
+            ArchiveError: If a name would be dangerous to extract, or a link cannot be archived.
+            CorruptObjectError: If something is no blob or is damaged.
         """
         if self._top.mode != MODE_TREE:
-            _check_names(self._path.rpartition("/")[0], [self._path.rpartition("/")[2]])
+            directory, _, name = self._path.rpartition("/")
+            _check_names(directory, [name])
             return 1
         total = 0
         for directory, names, files in lookup.walk(self._repository, self._root, self._path):
             self._check()
             _check_names(directory, [*names, *(file.name for file in files)])
+            for file in files:
+                if file.mode == MODE_LINK:
+                    self._exported(_joined(directory, file.name), file.name, _entry_of(file))
             total += len(files)
         return total
 
@@ -94,7 +99,7 @@ class Selection:
         for directory, _, files in lookup.walk(self._repository, self._root, self._path):
             for file in files:
                 self._check()
-                path = f"{directory}/{file.name}" if directory else file.name
+                path = _joined(directory, file.name)
                 yield self._exported(path, path[prefix:], _entry_of(file))
 
     def _exported(self, path: str, name: str, entry: Entry) -> Exported:
@@ -134,6 +139,10 @@ def _entry_of(file: WalkEntry) -> Entry:
     return Entry(file.mode, bytes.fromhex(file.oid.decode()))
 
 
+def _joined(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
 def _check_names(directory: str, names: list[str]) -> None:
     """Check the names in one directory of the snapshot.
 
@@ -146,9 +155,9 @@ def _check_names(directory: str, names: list[str]) -> None:
     """
     for name in names:
         if name in {"", ".", ".."} or "/" in name or "\0" in name or is_dotgit(name):
-            path = f"{directory}/{name}" if directory else name
             raise ArchiveError(
-                f"Cannot archive {path!r}: the name {name!r} is dangerous to extract"
+                f"Cannot archive {_joined(directory, name)!r}: "
+                f"the name {name!r} is dangerous to extract"
             )
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)

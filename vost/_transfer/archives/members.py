@@ -6,6 +6,7 @@ those who extract or copy out what was imported, or would use up this machine.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.contents import STREAM_THRESHOLD, BytesContent
@@ -35,6 +36,7 @@ _OVERHEAD = 1 << 20
 _OVERHEAD_PER_MEMBER = 1024
 
 _ANY_EXECUTE = 0o111
+_DRIVE = re.compile("[A-Za-z]:")
 
 
 class Limits(NamedTuple):
@@ -164,6 +166,8 @@ class Members:
         self._claim_directories(name, path)
         if "\\" in path:
             self.warn(name, f"backslashes in a name are directories on Windows: {name}")
+        elif _DRIVE.match(path):
+            self.warn(name, f"a name that begins with a drive is absolute on Windows: {name}")
         self.files[path] = None
         return path
 

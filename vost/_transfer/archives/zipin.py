@@ -125,7 +125,8 @@ def _plan(info: ZipInfo, members: Members) -> _Planned | None:
     members.begin(name, size)
     mode = info.external_attr >> 16
     kind = stat.S_IFMT(mode)
-    if name.endswith("/") or kind == stat.S_IFDIR or info.external_attr & _DOS_DIRECTORY:
+    is_dos_directory = kind == 0 and size == 0 and info.external_attr & _DOS_DIRECTORY
+    if name.endswith("/") or kind == stat.S_IFDIR or is_dos_directory:
         members.directory(name)
         return None
     if kind not in {0, stat.S_IFREG, stat.S_IFLNK}:
