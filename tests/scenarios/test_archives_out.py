@@ -18,7 +18,7 @@ from tests.interop.building import commit_tree, store_object, store_tree
 from tests.support.archives import FORMATS, Drain
 from tests.support.clocks import stop_clock
 from tests.support.faces import collect
-from vost import FileType, WriteEntry
+from vost import FileType, GitError, WriteEntry
 
 TREE = {
     "b.txt": b"beta",
@@ -362,6 +362,21 @@ async def test_links_that_cannot_be_archived_make_the_export_fail(
             pytest.fail("not even a beginning")
     with pytest.raises(ValueError, match=words):
         await fs.archive_out(tmp_path / "x", format=format, path="ln")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.damages("what its tree names is missing or no blob")
+@pytest.mark.parametrize("name, words", [("gone", "'d/x' is damaged"), ("tree", "not a blob")])
+async def test_damage_makes_the_export_fail_and_is_named(face, repo, git, tmp_path, name, words):
+    git.init(repo)
+    tree = store_tree(repo, [])
+    inner = store_tree(repo, [(b"100644", b"x", tree if name == "tree" else "1" * 40)])
+    commit_tree(repo, store_tree(repo, [(b"40000", b"d", inner)]))
+    fs = await (await face.GitStore.open(repo)).branches["main"]
+    for format in ("zip", "tar"):
+        with pytest.raises(GitError, match=words) as info:
+            await fs.archive_out(tmp_path / "x", format=format)
+        assert "'d/x'" in str(info.value)
     assert not (tmp_path / "x").exists()
 
 

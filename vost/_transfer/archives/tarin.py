@@ -186,7 +186,9 @@ class _TarImport:
         return cast("_TarFile", opened)
 
     def _next(self, archive: _TarFile) -> TarInfo | None:
-        if archive.firstmember is None and archive.offset:
+        if archive.firstmember is None:
+            if not archive.offset:
+                return None  # nothing was found at the start; tarfile of 3.10 would go back for it
             self._forward.seek(archive.offset)  # refuses what tarfile would go round in circles by
         return self._reading_header(archive.next)
 

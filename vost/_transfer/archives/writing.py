@@ -123,16 +123,18 @@ def _reported(selection: Selection, total: int, report: ProgressReport) -> Itera
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small pieces: each one costs a system call, or a step of an iterator."""
+    """Join small pieces and cut large ones: each one costs a system call, or a step."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
         if size >= PIECE:
-            yield b"".join(waiting)
-            waiting.clear()
-            size = 0
+            data = b"".join(waiting)
+            for start in range(0, size - size % PIECE, PIECE):
+                yield data[start : start + PIECE]
+            rest = data[size - size % PIECE :]
+            waiting, size = [rest], len(rest)
     if size:
         yield b"".join(waiting)
 
