@@ -203,7 +203,7 @@ async def test_archives_that_break_off_are_refused_wherever(face, kind):
         for length in lengths:
             if kind == "tar" and length >= 3584:
                 continue
-            with pytest.raises(ArchiveError, match=r"^(Not a valid|Damaged member)"):
+            with pytest.raises(ArchiveError, match=r"^Not a valid (zip file|tar archive): "):
                 await fs.archive_in(io.BytesIO(data[:length]), format=kind)
         assert await tip(store) == fs.commit_hash
 
@@ -258,7 +258,7 @@ async def test_a_checksum_behind_the_end_is_looked_at(store):
     info = zip_info("stored")
     info.compress_type = zipfile.ZIP_STORED
     data = zipped((info, b"content")).replace(b"content", b"CONTENT")
-    await refused(store, data, "^Damaged member in the stream: 'stored'")
+    await refused(store, data, r"^Not a valid zip file: the stream \('stored'")
 
 
 def patched_sizes(data, size):
@@ -275,7 +275,9 @@ async def test_a_zip_member_that_lies_about_its_size_is_refused(store, method):
     info.compress_type = method
     data = zipped((info, b"0123456789" * 10_007))
     for size in (0, 1, 100_069, 100_071, 1 << 31):
-        await refused(store, patched_sizes(data, size), "^Damaged member in the stream: 'liar'")
+        await refused(
+            store, patched_sizes(data, size), r"^Not a valid zip file: the stream \('liar'"
+        )
 
 
 async def test_an_encrypted_member_is_refused(store):
@@ -289,7 +291,7 @@ async def test_an_unknown_compression_is_refused(store):
     data = bytearray(zipped(("f", b"1")))
     data[8] = 97
     data[data.index(b"PK\x01\x02") + 10] = 97
-    await refused(store, bytes(data), "^Damaged member in the stream: 'f'")
+    await refused(store, bytes(data), r"^Not a valid zip file: the stream \('f'")
 
 
 async def test_overlapping_members_are_refused(store):

@@ -90,8 +90,6 @@ class Members:
         self.require_count(self.count)
         self._count_name(len(name))
         self.size += size
-        if size < 0:
-            raise ArchiveError(f"Damaged member in {self.archive}: {name!r} has a negative size")
         if self._limits.size is not None and self.size > self._limits.size:
             raise ArchiveError(
                 f"Archive too large: {self.archive} holds more than {self._limits.size} bytes "
@@ -200,10 +198,6 @@ class Members:
     def warn(self, name: str, text: str) -> None:
         """Take note of something that may surprise."""
         self.warnings.append(ChangeError(name, text))
-
-    def damaged(self, name: str, reason: object) -> ArchiveError:
-        """Return the error for a member that cannot be read."""
-        return ArchiveError(f"Damaged member in {self.archive}: {name!r} ({reason})")
 
     def outside_hard_link(self, name: str, target: str) -> ArchiveError:
         """Return the error for a hard link to what cannot be a member."""

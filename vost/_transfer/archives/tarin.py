@@ -225,6 +225,8 @@ class _TarImport:
         has_data = info.isreg() or not (
             info.isdir() or info.issym() or info.islnk() or info.isdev()
         )
+        if has_data and info.size < 0:
+            raise self._broken(f"{name!r}: a negative size")
         members.begin(name, info.size if has_data else 0)
         if info.isdir():
             members.directory(name)

@@ -105,9 +105,13 @@ def _open(file: IO[bytes], members: Members) -> ZipFile:
 
 
 def not_a_zip(archive: str, reason: object) -> ArchiveError:
-    """Return the error for what is no zip archive at all."""
+    """Return the error for what is no zip archive, or a damaged one."""
     shown = str(reason)
     return ArchiveError(f"Not a valid zip file: {archive}" + (f" ({shown})" if shown else ""))
+
+
+def _damaged(members: Members, name: str, reason: object) -> ArchiveError:
+    return not_a_zip(members.archive, f"{name!r}: {reason}")
 
 
 def _check_overlaps(infos: list[ZipInfo], members: Members) -> None:
@@ -115,7 +119,7 @@ def _check_overlaps(infos: list[ZipInfo], members: Members) -> None:
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
-            raise members.damaged(info.orig_filename, "it overlaps another member")
+            raise _damaged(members, info.orig_filename, "it overlaps another member")
         end = info.header_offset + _LOCAL_HEADER + info.compress_size
 
 
@@ -137,10 +141,10 @@ def _plan(info: ZipInfo, members: Members) -> _Planned | None:
     if path is None:
         return None
     if info.flag_bits & _ENCRYPTED:
-        raise members.damaged(name, "it is encrypted, which is not supported")
+        raise ArchiveError(f"Unsupported member in {members.archive}: {name!r} is encrypted")
     is_link = kind == stat.S_IFLNK
     if is_link and size > _LARGEST_LINK:
-        raise members.damaged(name, f"a link of {size} bytes is none")
+        raise _damaged(members, name, f"a link of {size} bytes is none")
     return _Planned(info, name, path, size, is_link)
 
 
@@ -155,7 +159,7 @@ def _name(info: ZipInfo) -> str:
 
 def _store(archive: ZipFile, item: _Planned, members: Members, check: Callable[[], None]) -> None:
     def damaged(reason: object) -> ArchiveError:
-        return members.damaged(item.name, reason)
+        return _damaged(members, item.name, reason)
 
     info = item.info
     with _content(archive, info, item.size, damaged) as read:
