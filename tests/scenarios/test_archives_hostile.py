@@ -179,6 +179,11 @@ async def test_a_file_that_is_a_directory_of_another_member_is_refused_in_strict
     await refused(store, tar(*members), words, strict=[True])
 
 
+async def test_endless_changes_between_file_and_directory_are_refused(store):
+    data = tar(*[file(name) for _ in range(600) for name in ("d", "d/x")])
+    await refused(store, data, "'d' is both a file and a directory", strict=[False])
+
+
 # --- damage
 
 

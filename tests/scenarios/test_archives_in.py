@@ -313,6 +313,12 @@ async def test_of_a_file_and_a_directory_the_last_wins_with_a_warning(store, nam
     assert "both a file and a directory" in warned(fs)[0][1]
 
 
+async def test_an_empty_directory_takes_nothing_away(store):
+    data = tar(file("d", b"1"), directory("d"), directory("d/e"))
+    fs = await imported(store, data, strict=False)
+    assert await contents(fs) == {"d": b"1"}
+
+
 async def test_a_tar_without_an_end_mark_is_taken_when_asked_for(store):
     data = tar(file("f", b"1"))[:1024]
     with pytest.raises(ValueError, match=r"Not a valid tar archive: it breaks off.*strict=False"):

@@ -35,6 +35,9 @@ _NAMES_PER_MEMBER = 256
 _OVERHEAD = 1 << 20
 _OVERHEAD_PER_MEMBER = 1024
 
+# Each clash costs a look at all names that are known.
+_MOST_CLASHES = 1000
+
 _ANY_EXECUTE = 0o111
 _DRIVE = re.compile("[A-Za-z]:")
 
@@ -74,11 +77,12 @@ class Members:
         self.files: dict[str, Entry | None] = {}
         self.count = 0
         self.size = 0
-        self._strict = strict
+        self.strict = strict
         self._limits = limits
         self._put = put
         self._directories: set[str] = set()
         self._names_size = 0
+        self._clashes = 0
 
     def begin(self, name: str, size: int) -> None:
         """Count a member, before anything of it is read.
@@ -110,9 +114,10 @@ class Members:
 
     def largest_file(self) -> int | None:
         """Return how large the archive itself may be; ``None``: of any size."""
-        if self._limits.size is None or self._limits.members is None:
+        if self._limits.size is None:
             return None
-        return self._limits.size + _OVERHEAD + _OVERHEAD_PER_MEMBER * self._limits.members
+        members = 1_000_000 if self._limits.members is None else self._limits.members
+        return self._limits.size + _OVERHEAD + _OVERHEAD_PER_MEMBER * members
 
     def path_of(self, name: str) -> str:
         """Return the path that a member's name stands for; ``""``: where the archive goes.
@@ -124,7 +129,7 @@ class Members:
             raise self._unsafe(name if len(name) < 200 else name[:200] + "...")
         relative = name
         if name.startswith("/"):
-            if self._strict:
+            if self.strict:
                 raise self._unsafe(name, "an absolute name; strict=False drops the slash")
             relative = name.lstrip("/")
         segments = relative.split("/") if relative else []
@@ -136,10 +141,10 @@ class Members:
         """Take note of a directory; there are none in Git without files.
 
         Raises:
-            ArchiveError: If its name is unsafe, or a member of that name is a file.
+            ArchiveError: If its name is unsafe, or in strict mode a member of that name is a file.
         """
         path = self.path_of(name.rstrip("/") if name.strip("/") else "")
-        if path and not _holds_dotgit(path):
+        if self.strict and path and not _holds_dotgit(path):
             self._claim_directories(name, path + "/")
 
     def file(self, name: str) -> str | None:
@@ -154,7 +159,7 @@ class Members:
         if _holds_dotgit(path):
             self.warn(name, f"left out: Git never stores a path with '.git' in it: {name}")
             return None
-        if self._strict and path in self.files:
+        if self.strict and path in self.files:
             raise ArchiveError(
                 f"Duplicate member in {self.archive}: {name!r} (strict=False takes the last one)"
             )
@@ -187,7 +192,7 @@ class Members:
             raise ArchiveError(f"Unsafe link in {self.archive}: the target of {name!r} has NUL")
         text = target.decode("utf-8", "surrogateescape")
         if leads_outside(path, text):
-            if self._strict:
+            if self.strict:
                 raise ArchiveError(
                     f"Unsafe link in {self.archive}: {name!r} -> {text!r} may lead outside of "
                     "the archive (strict=False keeps it)"
@@ -204,11 +209,6 @@ class Members:
         return ArchiveError(
             f"Unsafe link in {self.archive}: {name!r} -> {target!r} leads outside of the archive"
         )
-
-    @property
-    def is_strict(self) -> bool:
-        """Whether what is merely suspicious is refused."""
-        return self._strict
 
     def _unsafe(self, name: str, why: str = "") -> ArchiveError:
         return ArchiveError(
@@ -238,10 +238,12 @@ class Members:
             )
 
     def _clash(self, name: str, path: str) -> None:
-        if self._strict:
+        self._clashes += 1
+        if self.strict or self._clashes > _MOST_CLASHES:
+            advice = "strict=False takes the last one" if self.strict else "and so are many others"
             raise ArchiveError(
                 f"Conflicting members in {self.archive}: {path!r} is both a file and a directory "
-                f"(at {name!r}; strict=False takes the last one)"
+                f"(at {name!r}; {advice})"
             )
         self.warn(name, f"both a file and a directory, the last one counts: {path}")
 

@@ -216,7 +216,7 @@ class _TarImport:
             return
         if last:
             raise self._broken(f"the header at byte {archive.offset} is damaged")
-        if self._members.is_strict:
+        if self._members.strict:
             raise self._broken("it breaks off without an end mark; strict=False takes it")
         self._members.warn(self._members.archive, "no end mark: the archive may be incomplete")
 
@@ -263,7 +263,7 @@ class _TarImport:
 
     def _take_hard_link(self, name: str, path: str, target: str) -> None:
         members = self._members
-        if members.is_strict and (target.startswith("/") or ".." in target.split("/")):
+        if members.strict and (target.startswith("/") or ".." in target.split("/")):
             raise members.outside_hard_link(name, target)
         if self._is_stream or self._stored(target) is not None:
             self._link(name, path, target)
