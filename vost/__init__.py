@@ -14,6 +14,7 @@ from vost._model.changes import (
     FileEntry,
 )
 from vost._model.errors import (
+    ArchiveError,
     BatchClosedError,
     CorruptObjectError,
     GitError,
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 
 __all__ = (
     "FS",
+    "ArchiveError",
     "Batch",
     "BatchClosedError",
     "BatchWriter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vost._archiving import ArchiveOperations
 from vost._history import HistoryOperations
 from vost._reading import ReadOperations
 from vost._rearranging import RearrangeOperations
@@ -10,7 +11,9 @@ from vost._writing import WriteOperations
 __all__ = ("FS",)
 
 
-class FS(ReadOperations, WriteOperations, RearrangeOperations, HistoryOperations):
+class FS(
+    ReadOperations, WriteOperations, RearrangeOperations, ArchiveOperations, HistoryOperations
+):
     """An immutable snapshot of a directory tree: one commit.
 
     Reading never changes anything. Writing returns a *new* snapshot of the new commit, and leaves

@@ -12,13 +12,13 @@ from vost_sync._files import open_reader, open_writer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from typing import Literal
+    from typing import IO, Literal
 
     from typing_extensions import Buffer
 
-    from vost import ChangeReport, FileType, StatResult, WalkEntry, WriteEntry
+    from vost import ChangeReport, FileType, Progress, StatResult, WalkEntry, WriteEntry
     from vost_sync._files import Reader, SnapshotTextWriter, SnapshotWriter, TextReader
     from vost_sync.batch import Batch
     from vost_sync.store import GitStore
@@ -729,6 +729,125 @@ class FS(Facade["vost.FS"]):
                     dry_run=dry_run,
                     message=message,
                     parents=aio_each(parents),
+                )
+            )
+        )
+
+    def archive_out(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        format: str | None = None,
+        path: str | os.PathLike[str] = "",
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """Write the files and links of the snapshot to an archive.
+
+        The same snapshot gives the same bytes: all time stamps are the commit's. Submodules are
+        left out. A file of that name is replaced when the archive is complete and on disk; until
+        then, and when the export fails, it stays as it is.
+
+        Args:
+            target: Path of the archive, or a binary file object to write to; it is left open, and
+                when the export fails it has got a part.
+            format: ``"zip"``, ``"tar"``, ``"tar.gz"``, ``"tar.bz2"`` or ``"tar.xz"``; ``None``:
+                by the extension of ``target``.
+            path: Export only this directory, with names relative to it, or only this file.
+            progress: Called a few times a second with how far the work is.
+
+        Raises:
+            ValueError: If the format is unknown, the path is invalid, or the snapshot holds a
+                name that would be dangerous to extract.
+            TypeError: If ``target`` is neither a path nor a binary file object.
+            FileNotFoundError: If nothing is at ``path``, or there is no directory for ``target``.
+            IsADirectoryError: If ``target`` is a directory.
+            OSError: If it cannot be written.
+
+        Example:
+            >>> fs.archive_out("backup.tar.gz")
+        """
+        run(self._aio.archive_out(target, format=format, path=path, progress=progress))
+
+    def archive(self, format: str, *, path: str | os.PathLike[str] = "") -> Iterator[bytes]:
+        """Yield the bytes of an archive of the snapshot, as ``archive_out`` writes them.
+
+        Args:
+            format: As for ``archive_out``.
+            path: As for ``archive_out``.
+
+        Returns:
+            Pieces of some 64 KiB, made when they are asked for.
+
+        Raises:
+            ValueError: On the first step, if the format is unknown, the path is invalid, or the
+                snapshot holds a name that would be dangerous to extract.
+            FileNotFoundError: On the first step, if nothing is at ``path``.
+
+        Example:
+            >>> for piece in fs.archive("zip"):
+            ...     print(len(piece))
+        """
+        return iterate(self._aio.archive(format, path=path))
+
+    def archive_in(
+        self,
+        source: str | os.PathLike[str] | IO[bytes],
+        dest: str | os.PathLike[str] = "",
+        *,
+        format: str | None = None,
+        message: str | None = None,
+        parents: Sequence[FS] | None = None,
+        strict: bool = True,
+        max_size: int | None = 10 << 30,
+        max_members: int | None = 1_000_000,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Add the files and links of an archive in one commit, and return the new snapshot.
+
+        What the snapshot has besides stays. An archive is read in bounded memory; nothing is
+        committed unless all of it was accepted. What may surprise is in ``changes.warnings`` of
+        the result: devices that were skipped, names with ``.git`` that were left out, hard links
+        without a target.
+
+        Args:
+            source: Path of the archive, or a binary file object, which need not be seekable and is
+                left open.
+            dest: The directory that it goes to.
+            format: ``"zip"`` or ``"tar"``, or another format of ``archive_out``; ``None``: by the
+                data, then by the extension. How a tar is compressed is always seen in the data.
+            message: Commit message, as for ``write``.
+            parents: Further parents, as for ``write``.
+            strict: Refuse absolute names, links that may lead outside, members that are there
+                twice, files that are also directories, and a tar without an end mark. Otherwise
+                the leading slash is dropped, the last member wins, and the rest is a warning.
+            max_size: Bytes that all members may have together, uncompressed; ``None``: no limit.
+            max_members: How many members there may be; ``None``: no limit.
+            progress: Called a few times a second with how far the work is.
+
+        Raises:
+            ValueError: If the archive is damaged, larger than allowed, of an unknown format or
+                without any file, or if it holds what is refused, ``..`` in a name always.
+            TypeError: If ``source`` is neither a path nor a binary file object.
+            FileNotFoundError: If there is no such archive.
+            IsADirectoryError: If it is a directory.
+            PermissionError: If the snapshot is read-only.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.archive_in("data.zip", "imported", max_size=1 << 30)
+        """
+        return FS._of(
+            run(
+                self._aio.archive_in(
+                    source,
+                    dest,
+                    format=format,
+                    message=message,
+                    parents=aio_each(parents),
+                    strict=strict,
+                    max_size=max_size,
+                    max_members=max_members,
+                    progress=progress,
                 )
             )
         )

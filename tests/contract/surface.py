@@ -74,6 +74,9 @@ METHODS = {
         "apply": "writes=None, removes=None, *, message=None, operation=None, parents=None",
         "batch": "message=None, operation=None, parents=None",
         "remove": "sources, *, recursive=False, dry_run=False, message=None, parents=None",
+        "move": "sources, dest, *, recursive=False, dry_run=False, message=None, parents=None",
+        "copy_from_ref": 'source, sources="", dest="", *, delete=False, dry_run=False,'
+        " message=None, parents=None",
         "back": "n=1",
         "log": "path=None, *, match=None, before=None",
         "undo": "steps=1",
@@ -108,7 +111,13 @@ ADDED_METHODS = {
         "close": "",
     },
     "RefDict": {"create": "name"},
-    "FS": {"read_many": "paths"},
+    "FS": {
+        "read_many": "paths",
+        "archive": 'format, *, path=""',
+        "archive_out": 'target, *, format=None, path="", progress=None',
+        "archive_in": 'source, dest="", *, format=None, message=None, parents=None, strict=True,'
+        " max_size=10 << 30, max_members=1_000_000, progress=None",
+    },
 }
 """Methods beyond the contract."""
 
@@ -172,7 +181,7 @@ WAITING_PROPERTIES = {
 SETTERS = {"RefDict.current", "NoteNamespace.for_current_branch"}
 """Properties that the blocking face can assign."""
 
-ITERATORS = {"FS.iglob", "FS.log", "FS.walk"}
+ITERATORS = {"FS.archive", "FS.iglob", "FS.log", "FS.walk"}
 """Methods that return an iterator: ``async for`` in the async face."""
 
 OPENERS = {"FS.batch", "FS.open", "FS.writer", "Batch.writer", "NoteNamespace.batch"}
@@ -219,6 +228,7 @@ ERRORS = {
     "ReadOnlySnapshotError": PermissionError,
     "InvalidPathError": ValueError,
     "InvalidRefNameError": ValueError,
+    "ArchiveError": ValueError,
     "HistoryError": ValueError,
     "BatchClosedError": RuntimeError,
 }

@@ -22,6 +22,13 @@ SHA = r"[0-9a-f]{7}"
 
 # What each example prints, line by line. Figures are of the machine: only their form counts.
 PRINTED = {
+    "archives.py": (
+        r"imported: 'Batch ar: \+2', \['bin', 'config\.ini'\]",
+        r"exporting: 2 of 2 files",
+        r"exported app\.zip; the same snapshot again gives the same bytes: True",
+        r"refused: Unsafe member name in the stream: '\.\./\.\./etc/cron\.d/evil'",
+        r"nothing of it is there: True",
+    ),
     "async_app.py": (
         rf"imported (?P<files>\d+) files in one commit in {SECONDS}: 'Batch import: \+(?P=files)'",
         rf"read back \d+\.\d MB, every byte equal, in {SECONDS}",

@@ -7,6 +7,8 @@ API stands in one of the tables below; one that is new and in none of them fails
 from __future__ import annotations
 
 import inspect
+import io
+import tarfile
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -64,10 +66,20 @@ def blob(bench: Bench) -> str:
     return "56a6051ca2b02b04ef92d5150c9ef600403cb1de"  # of b"1"
 
 
+def tar_of(name: str) -> io.BytesIO:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    return io.BytesIO(file.getvalue())
+
+
 # --- each answers in one hop
 
 ONE_HOP: dict[str, Operation] = {
     "FS.apply": lambda b: b.fs.apply({"n": b"1", "m": b"2"}, removes=["f"]),
+    "FS.archive": lambda b: collect(b.fs.archive("zip")),
+    "FS.archive_in": lambda b: b.fs.archive_in(tar_of("n")),
+    "FS.archive_out": lambda b: b.fs.archive_out(b.local + ".zip"),
     "FS.back": lambda b: b.fs.back(1),
     "FS.close": lambda b: b.fs.close(),
     "FS.glob": lambda b: b.fs.glob("**"),

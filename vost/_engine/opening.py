@@ -178,6 +178,9 @@ _LATE_MODULES = (
     "shutil",
     "socket",
     "tempfile",
+    "tarfile",
+    "zipfile",
+    "zlib",
 )
 
 

@@ -21,6 +21,7 @@
     ├── ReadOnlySnapshotError         (PermissionError) tags and detached snapshots
     ├── InvalidPathError              (ValueError) a path that cannot be stored
     ├── InvalidRefNameError           (ValueError) a name that no branch or tag may have
+    ├── ArchiveError              (ValueError) what cannot be read from or put into an archive
     ├── HistoryError                  (ValueError) history is too short for the request
     └── BatchClosedError              (RuntimeError) the batch was committed or abandoned
 
@@ -115,6 +116,10 @@ class InvalidPathError(VostError, ValueError):
 
 class InvalidRefNameError(VostError, ValueError):
     """Raised for a name that no branch, tag or notes namespace may have."""
+
+
+class ArchiveError(VostError, ValueError):
+    """Raised for an archive that is damaged, or a member that may not go into or out of one."""
 
 
 class HistoryError(VostError, ValueError):

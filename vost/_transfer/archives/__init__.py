@@ -1,0 +1,1 @@
+"""Archives in and out: zip and tar, streamed in both directions."""
