@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vost._exporting import ExportOperations
 from vost._history import HistoryOperations
 from vost._reading import ReadOperations
 from vost._writing import WriteOperations
@@ -9,7 +10,7 @@ from vost._writing import WriteOperations
 __all__ = ("FS",)
 
 
-class FS(ReadOperations, WriteOperations, HistoryOperations):
+class FS(ReadOperations, WriteOperations, HistoryOperations, ExportOperations):
     """An immutable snapshot of a directory tree: one commit.
 
     Reading never changes anything. Writing returns a *new* snapshot of the new commit, and leaves

@@ -12,13 +12,13 @@ from vost_sync._files import open_reader, open_writer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Literal
 
     from typing_extensions import Buffer
 
-    from vost import ChangeReport, FileType, StatResult, WalkEntry, WriteEntry
+    from vost import ChangeReport, FileType, Progress, StatResult, WalkEntry, WriteEntry
     from vost_sync._files import Reader, SnapshotTextWriter, SnapshotWriter, TextReader
     from vost_sync.batch import Batch
     from vost_sync.store import GitStore
@@ -717,3 +717,123 @@ class FS(Facade["vost.FS"]):
             ValueError: If ``parent`` is of another store, or the message contains NUL.
         """
         return FS._of(run(self._aio.squash(parent=aio(parent), message=message)))
+
+    def copy_out(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        dest: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        ignore_existing: bool = False,
+        delete: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Copy files and directories of the snapshot to the local disk.
+
+        Sources are taken as rsync takes them: ``"dir"`` lands at ``dest/dir``, ``"dir/"`` is what
+        is in it, ``"base/./rest"`` lands at ``dest/rest``, and ``""`` is everything. What is there
+        and equal is left alone. Each file is written beside its place and renamed, with the time
+        of the commit; nothing is written or removed through a symbolic link below ``dest``.
+        Submodules are left out, with a warning in ``changes``.
+
+        Args:
+            sources: One path or several, taken literally. Where two of them meet at one path, the
+                last one counts; with ``delete`` the first, with a warning.
+            dest: The local directory; it is created, with its parents, when something is copied.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            ignore_existing: Leave alone what is there, whatever it is.
+            delete: Remove from ``dest`` what no source maps to, and then all empty directories.
+            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it.
+            checksum: Compare contents; if false, with ``delete`` local files that are no younger
+                than the commit count as unchanged.
+            progress: Called a few times a second with how far the copy is.
+
+        Returns:
+            A snapshot of the same commit with what was done in ``changes``; paths are relative to
+            ``dest``, and ``src`` is the path in the repository.
+
+        Raises:
+            FileNotFoundError: If a source does not exist; nothing is written.
+            NotADirectoryError: If one with a slash at the end is no directory.
+            FileExistsError: If ``dest`` is no directory.
+            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
+                disk (``..``, ``.git`` in any spelling); nothing is written.
+            OSError: If something cannot be written, read or removed; what is done so far stays.
+            GitError: If content is missing from the repository or damaged.
+            RuntimeError: If with ``ignore_errors`` everything failed.
+
+        Example:
+            >>> fs.copy_out(["docs"], "./local-docs")
+        """
+        return FS._of(
+            run(
+                self._aio.copy_out(
+                    sources,
+                    dest,
+                    dry_run=dry_run,
+                    ignore_existing=ignore_existing,
+                    delete=delete,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    progress=progress,
+                )
+            )
+        )
+
+    def sync_out(
+        self,
+        repo_path: str | os.PathLike[str],
+        local_path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        missing_ok: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Make a local directory equal to a directory of the snapshot, removals included.
+
+        It is ``copy_out`` of the contents of ``repo_path`` with ``delete``. What is equal already
+        is not written again.
+
+        Args:
+            repo_path: The directory; ``""`` or ``"/"``: everything.
+            local_path: The local directory; it is created if need be.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            ignore_errors: Go on after what fails, as for ``copy_out``.
+            checksum: Compare contents, as for ``copy_out``.
+            missing_ok: Take a ``repo_path`` that does not exist for an empty directory: everything
+                in ``local_path`` is removed.
+            progress: Called a few times a second with how far it is.
+
+        Returns:
+            A snapshot of the same commit with what was done in ``changes``, as for ``copy_out``.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``repo_path``; nothing is removed.
+            NotADirectoryError: If it is a file, or a parent of it is; nothing is removed.
+            FileExistsError: If ``local_path`` is no directory.
+            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
+                disk; nothing is written.
+            OSError: If something cannot be written, read or removed; what is done so far stays.
+            GitError: If content is missing from the repository or damaged.
+            RuntimeError: If with ``ignore_errors`` everything failed.
+
+        Example:
+            >>> fs.sync_out("data", "./local")
+        """
+        return FS._of(
+            run(
+                self._aio.sync_out(
+                    repo_path,
+                    local_path,
+                    dry_run=dry_run,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    missing_ok=missing_ok,
+                    progress=progress,
+                )
+            )
+        )
