@@ -12,7 +12,6 @@ from vost._snapshot import Snapshot
 from vost._transfer.exporting.job import Job, Options
 from vost._transfer.exporting.operation import copy_to_disk, sync_to_disk
 from vost._transfer.sources import repository_source
-from vost._transfer.statrecord import NoStatRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -145,12 +144,7 @@ class ExportOperations(Snapshot):
         self, commit: Commit, options: Options, progress: Callable[[Progress], None] | None
     ) -> Job:
         return Job(
-            repository=self._repository,
-            options=options,
-            seconds=commit.time_seconds,
-            record=NoStatRecord(),
-            report=Reporter(progress),
-            check=check,
+            self._repository, options, commit.time_seconds, report=Reporter(progress), check=check
         )
 
 

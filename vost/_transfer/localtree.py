@@ -50,12 +50,10 @@ class LocalTree:
     """A directory of the local disk and what is below it. Belongs to one thread at a time.
 
     Args:
-        path: How people call the directory.
-        descriptor: Its handle; it is closed with the tree.
+        descriptor: The directory's handle; it is closed with the tree.
     """
 
-    def __init__(self, path: str, descriptor: int) -> None:
-        self.path = path
+    def __init__(self, descriptor: int) -> None:
         # Name and handle of each directory on the way to the last one that was entered; a handle
         # of -1 was closed to keep their number bounded.
         self._chain: list[tuple[str, int]] = [("", descriptor)]
@@ -77,7 +75,7 @@ class LocalTree:
                 path,
             )
         try:
-            return cls(path, os.open(path, _DIRECTORY))
+            return cls(os.open(path, _DIRECTORY))
         except FileNotFoundError:
             if not os.path.islink(path):
                 return None
@@ -109,10 +107,6 @@ class LocalTree:
         while self._chain:
             self._leave()
 
-    def local_path(self, path: str) -> str:
-        """Return how people call what is at ``path`` below the directory."""
-        return os.path.join(self.path, path) if path else self.path
-
     def enter(self, path: str) -> int:
         """Return the handle of the directory at ``path``, valid until the next one is entered.
 
@@ -137,7 +131,7 @@ class LocalTree:
 
     def _descend(self, name: str) -> None:
         chain = self._chain
-        chain.append((name, os.open(name, _DIRECTORY | _NO_FOLLOW, dir_fd=chain[-1][1])))
+        chain.append((name, open_below(chain[-1][1], name)))
         if len(chain) > _OPEN_HANDLES:
             between, descriptor = chain[-2]
             os.close(descriptor)
@@ -148,95 +142,123 @@ class LocalTree:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def temporary(self) -> str:
-        """Return a name for a temporary file that this process has not used yet."""
+    def create(self, directory: int) -> tuple[int, str]:
+        """Create a temporary file in a directory; return its descriptor and its name.
+
+        Raises:
+            OSError: If it cannot be created.
+        """
+        while True:
+            name = self._temporary()
+            with suppress(FileExistsError):
+                return create_file(directory, name), name
+
+    def create_link(self, directory: int, target: bytes) -> str:
+        """Make a symbolic link under a temporary name in a directory and return the name.
+
+        Raises:
+            OSError: If it cannot be made, for instance because the target is empty.
+        """
+        while True:
+            name = self._temporary()
+            with suppress(FileExistsError):
+                create_link(directory, name, target)
+                return name
+
+    def create_directory(self, directory: int) -> str:
+        """Create a directory under a temporary name in another one and return the name.
+
+        Raises:
+            OSError: If it cannot be created.
+        """
+        while True:
+            name = self._temporary()
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=directory)
+                return name
+
+    def _temporary(self) -> str:
         return f"{self._prefix}{next(_numbers):x}"
 
 
-def write_file(
-    tree: LocalTree,
-    directory: int,
-    chunks: Iterable[bytes],
-    *,
-    executable: bool,
-    seconds: int,
-) -> str:
-    """Write a temporary file and return its name.
-
-    Args:
-        tree: Knows temporary names.
-        directory: Handle of the directory that the file is made in.
-        chunks: Its content.
-        executable: Whether its mode is 0o755; other files have what the umask leaves.
-        seconds: When it was last modified, in seconds since the epoch.
+def create_file(directory: int, name: str) -> int:
+    """Create a file that does not exist and return its descriptor.
 
     Raises:
-        OSError: If it cannot be written; nothing is left of it then.
+        OSError: If it exists or cannot be created.
     """
-    while True:
-        name = tree.temporary()
-        try:
-            descriptor = os.open(name, _CREATE, 0o666, dir_fd=directory)
-            break
-        except FileExistsError:
-            continue
-    try:
-        try:
-            for chunk in chunks:
-                written = os.write(descriptor, chunk)
-                while written < len(chunk):
-                    written += os.write(descriptor, memoryview(chunk)[written:])
-            if executable:
-                os.fchmod(descriptor, _EXECUTABLE)
-            os.utime(descriptor, ns=file_times(seconds))
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        discard(directory, name)
-        raise
-    return name
+    return os.open(name, _CREATE, 0o666, dir_fd=directory)
 
 
-def write_link(tree: LocalTree, directory: int, target: bytes, *, seconds: int) -> str:
-    """Make a symbolic link under a temporary name and return the name; arguments as above.
+def create_link(directory: int, name: str, target: bytes) -> None:
+    """Make a symbolic link where nothing is.
 
     Raises:
-        OSError: If it cannot be made, for instance because the target is empty.
+        OSError: If something is there, or the target is one that no link can have.
     """
     if b"\0" in target:
         raise OSError(errno.EINVAL, "The target of the symbolic link contains NUL")
-    while True:
-        name = tree.temporary()
-        try:
-            os.symlink(os.fsdecode(target), name, dir_fd=directory)
-            break
-        except FileExistsError:
-            continue
+    os.symlink(os.fsdecode(target), name, dir_fd=directory)
+
+
+def fill(
+    descriptor: int, chunks: Iterable[bytes], times: tuple[int, int], *, executable: bool
+) -> os.stat_result:
+    """Give a new file its content, mode and times, close it, and return its status.
+
+    Args:
+        descriptor: The file; it is closed, whatever happens.
+        chunks: Its content.
+        times: Of the last access and modification, in nanoseconds since the epoch.
+        executable: Whether its mode is 0o755; others keep what the umask left them.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     try:
-        os.utime(name, ns=file_times(seconds), dir_fd=directory, follow_symlinks=False)
-    except BaseException:
-        discard(directory, name)
-        raise
-    return name
+        for chunk in chunks:
+            written = os.write(descriptor, chunk)
+            while written < len(chunk):
+                written += os.write(descriptor, memoryview(chunk)[written:])
+        if executable:
+            os.fchmod(descriptor, _EXECUTABLE)
+        os.utime(descriptor, ns=times)
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_link_times(directory: int, name: str, times: tuple[int, int]) -> None:
+    """Set the times of a symbolic link, in nanoseconds since the epoch.
+
+    Raises:
+        OSError: If that cannot be done.
+    """
+    os.utime(name, ns=times, dir_fd=directory, follow_symlinks=False)
 
 
 def place(directory: int, temporary: str, name: str) -> None:
     """Give a temporary file its final name; a file, link or special file there is replaced.
 
     Raises:
-        OSError: If that cannot be done; the temporary file is gone then.
+        OSError: If that cannot be done.
     """
-    try:
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
-        discard(directory, temporary)
-        raise
+    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
 def discard(directory: int, name: str) -> None:
     """Remove a temporary file if it is there."""
     with suppress(OSError):
         os.unlink(name, dir_fd=directory)
+
+
+def open_below(directory: int, name: str) -> int:
+    """Open a directory in another one, but no link to one; the handle is the caller's to close.
+
+    Raises:
+        OSError: If it cannot be opened, or is no directory.
+    """
+    return os.open(name, _DIRECTORY | _NO_FOLLOW, dir_fd=directory)
 
 
 def make_directory(directory: int, name: str) -> None:

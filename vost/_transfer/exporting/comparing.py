@@ -12,9 +12,10 @@ from vost._transfer.localtree import open_to_read
 
 if TYPE_CHECKING:
     from vost._model.objects import Oid
-    from vost._transfer.statrecord import DirectoryRecord
+    from vost._storage.statcache import DirectoryRecord
 
     from .job import Job
+    from .known import KnownFiles
     from .wanted import Row
 
 # From this size on it pays to ask the repository how long the blob is before the file is read.
@@ -28,6 +29,7 @@ def is_same(
     name: str,
     status: os.stat_result,
     row: Row,
+    known: KnownFiles,
     record: DirectoryRecord,
 ) -> bool:
     """Tell whether a local entry has the kind, the executable bit and the content of a row.
@@ -38,7 +40,8 @@ def is_same(
         name: Name of the entry in it.
         status: Its status; links are not followed.
         row: What is wanted there: a file or link.
-        record: Gets what was found out.
+        known: Decides what is remembered of files that are read.
+        record: What is remembered of the directory.
 
     Raises:
         PermissionError: If a file must be read and may not be.
@@ -60,17 +63,19 @@ def is_same(
     if status.st_size >= _ASK_FOR_SIZE and job.repository.blob_size(row.oid) != status.st_size:
         return False
     try:
-        return _hash_file(job, directory, name, mode, record) == row.oid
+        found, oid = _hash_file(job, directory, name)
     except PermissionError:
         if options.delete:
             raise
         return False  # what cannot be read can still be replaced
+    if oid is None:
+        return False
+    known.put_read(record, name, found, oid, mode)
+    return oid == row.oid
 
 
-def _hash_file(
-    job: Job, directory: int, name: str, mode: int, record: DirectoryRecord
-) -> Oid | None:
-    """Return the id that a file would have as a blob; ``None``: it changes meanwhile."""
+def _hash_file(job: Job, directory: int, name: str) -> tuple[os.stat_result, Oid | None]:
+    """Return a file's status and the id that it would have as a blob; ``None``: it changes."""
     descriptor = open_to_read(directory, name)
     try:
         status = os.fstat(descriptor)
@@ -78,7 +83,7 @@ def _hash_file(
         if size <= _CHUNK:
             data = os.read(descriptor, size + 1)
             if len(data) != size:
-                return None
+                return status, None
             oid = hash_object(ObjectType.BLOB, data)
         else:
             hasher = object_hasher(ObjectType.BLOB, size)
@@ -88,9 +93,8 @@ def _hash_file(
                 hasher.update(chunk)
                 left -= len(chunk)
             if left:
-                return None
+                return status, None
             oid = hasher.digest()
     finally:
         os.close(descriptor)
-    record.put(name, status, oid, mode)
-    return oid
+    return status, oid

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from vost._engine.repository import Repository
     from vost._model.progress import ProgressReport
-    from vost._transfer.statrecord import StatRecord
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,6 @@ class Job:
         repository: Where contents come from.
         options: How it is done.
         seconds: Time of the commit, in seconds since the epoch.
-        record: What is known of local files.
         report: Told how far the work is.
         check: Raises when the caller was cancelled.
     """
@@ -46,6 +44,5 @@ class Job:
     repository: Repository
     options: Options
     seconds: int
-    record: StatRecord
     report: ProgressReport
     check: Callable[[], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from vost._model.errors import PathNotDirectoryError, PathNotFoundError
 from vost._transfer.localtree import LocalTree
 
 from .execution import Executor
+from .known import KnownFiles
 from .plan import Plan, report_of
 from .planning import Planner
 from .wanted import Wanted, resolve
@@ -105,15 +105,17 @@ def _carry_out(
         raise _all_failed(plan.errors)
     executor: Executor | None = None
     with ExitStack() as stack:
+        known = KnownFiles(job.repository.git_dir, dest)
+        stack.callback(known.close)
         tree = LocalTree.open(dest)
         if tree is not None:
             stack.enter_context(tree)
         if not dry_run:
-            stack.callback(lambda: job.record.save(time.time_ns()))
-        Planner(job, plan, tree, dest).make(wanted)
+            stack.callback(known.save)
+        Planner(job, plan, tree, known, dest).make(wanted)
         if not dry_run and (tree is not None or plan.creates):
             tree = tree or stack.enter_context(LocalTree.make(dest))
-            executor = Executor(job, plan, tree)
+            executor = Executor(job, plan, tree, known, dest)
             executor.run()
     failed = executor.failed if executor is not None else ()
     report = report_of(plan, failed, ordered=ordered)

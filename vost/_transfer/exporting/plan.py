@@ -46,6 +46,7 @@ class Directory:
             that is below it, each directory behind those below it.
         deletes: Names of files and links that are removed when all is written.
         litter: Names of temporary files of dead processes, which are removed too.
+        litter_trees: Temporary directories of dead processes, each behind those below it.
         stays: Whether something is in it in the end.
         prunes: Whether it is removed when it is empty.
     """
@@ -56,6 +57,7 @@ class Directory:
         "deletes",
         "exists",
         "litter",
+        "litter_trees",
         "parent",
         "path",
         "prunes",
@@ -72,8 +74,14 @@ class Directory:
         self.cleared: dict[str, list[Directory]] = {}
         self.deletes: list[str] = []
         self.litter: list[str] = []
+        self.litter_trees: list[Directory] = []
         self.stays = False
         self.prunes = False
+
+    @property
+    def removes_something(self) -> bool:
+        """Whether there is something to remove when all is written."""
+        return bool(self.deletes or self.litter or self.litter_trees or self.prunes)
 
 
 @dataclass

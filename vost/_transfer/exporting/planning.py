@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vost._transfer.localtree import LocalTree
 
     from .job import Job
+    from .known import KnownFiles
 
 _NOTHING = Wanted(())
 _SPECIAL = {
@@ -44,13 +45,17 @@ class Planner:
         job: What is done, and how.
         plan: Everything goes there.
         tree: The destination; ``None``: it does not exist.
+        known: What is known of local files.
         dest: How people call the destination.
     """
 
-    def __init__(self, job: Job, plan: Plan, tree: LocalTree | None, dest: str) -> None:
+    def __init__(
+        self, job: Job, plan: Plan, tree: LocalTree | None, known: KnownFiles, dest: str
+    ) -> None:
         self._job = job
         self._plan = plan
         self._tree = tree
+        self._known = known
         self._dest = dest
         self._options = job.options
         self._overlay = Overlay(
@@ -75,7 +80,7 @@ class Planner:
             if directory.parent is not None:
                 directory.parent.stays = directory.parent.stays or directory.stays
                 directory.prunes = directory.exists and delete and not directory.stays
-            if directory.deletes or directory.litter or directory.prunes:
+            if directory.removes_something:
                 plan.removes.append(directory)
         plan.creates = not top.exists and (top.stays or delete)
         plan.builds = [
@@ -154,10 +159,8 @@ class Planner:
             The entries that there is no row for.
         """
         others: list[os.DirEntry[str]] = []
-        assert self._tree is not None
-        record = self._job.record.directory(self._tree.local_path(directory.path))
-        known, take = record.get, missing.pop
-        keeps = self._options.ignore_existing
+        record = self._known.directory(directory.path)
+        look_up, take = record.rows.get, missing.pop
         fine = 0
         for entry in listing:
             name = entry.name
@@ -175,9 +178,21 @@ class Planner:
             try:
                 status = entry.stat(follow_symlinks=False)
                 if (
-                    (not keeps and known(name, status) == (row.oid, mode))
+                    (
+                        (known := look_up(name)) is not None
+                        and known[5] == row.oid
+                        and known[2] == status.st_ctime_ns
+                        and known[1] == status.st_mtime_ns
+                        and known[0] == status.st_size
+                        and known[3] == status.st_ino
+                        and known[4] == status.st_mode
+                        and known[6] == mode
+                    )
                     or self._may_stay(mode, status)
-                    or (mode != MODE_TREE and is_same(self._job, handle, name, status, row, record))
+                    or (
+                        mode != MODE_TREE
+                        and is_same(self._job, handle, name, status, row, self._known, record)
+                    )
                 ):
                     fine += 1
                 else:
@@ -211,25 +226,32 @@ class Planner:
     ) -> list[tuple[Directory, Wanted]]:
         """Plan what happens to entries that no source maps to."""
         inside: list[tuple[Directory, Wanted]] = []
+        litter: list[Directory] = []
         for entry in others:
             name = entry.name
-            if entry.is_dir(follow_symlinks=False):
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if is_temporary(name):
+                if not is_litter(handle, name):
+                    directory.stays = True  # another copy is at work
+                elif is_directory:
+                    gone = Directory(below(directory.path, name), None, exists=True)
+                    litter.append(gone)
+                else:
+                    directory.litter.append(name)
+            elif is_directory:
                 if delete:
                     child = Directory(below(directory.path, name), directory, exists=True)
                     inside.append((child, _NOTHING))
                 else:
                     directory.stays = True
-            elif is_temporary(name):
-                if is_litter(handle, name):
-                    directory.litter.append(name)
-                else:
-                    directory.stays = True  # another copy is at work
             elif delete:
                 directory.deletes.append(name)
                 with suppress(OSError):
                     self._mention(directory, name, entry.stat(follow_symlinks=False).st_mode)
             else:
                 directory.stays = True
+        for gone in litter:
+            directory.litter_trees += self._walk(gone, _NOTHING, delete=True)[::-1]
         return inside
 
     def _plan_writes(
