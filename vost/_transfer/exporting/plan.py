@@ -115,7 +115,7 @@ def report_of(plan: Plan, failed: Collection[str], *, ordered: bool) -> ChangeRe
     Args:
         plan: The plan.
         failed: Paths, relative to the destination, of what was planned but not done.
-        ordered: Sort by path; if not, the order is that in which things are done.
+        ordered: Sort by path; if not, what is written is in the order in which it is written.
     """
     report = ChangeReport(errors=list(plan.errors), warnings=list(plan.warnings))
     types: dict[int, FileType] = {}
@@ -137,9 +137,9 @@ def report_of(plan: Plan, failed: Collection[str], *, ordered: bool) -> ChangeRe
     for directory in plan.removes:
         for name in directory.deletes:
             _delete(report, below(directory.path, name), failed)
-    if ordered:
-        for entries in (report.add, report.update, report.delete):
-            entries.sort(key=_path_of)
+    for entries in (report.add, report.update) if ordered else ():
+        entries.sort(key=_path_of)
+    report.delete.sort(key=_path_of)  # listings of a disk have no order of their own
     return report
 
 
