@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 TEMPORARY_PREFIX = ".vost-tmp."
 
+LONGEST_PATH = 4096
+"""Characters of the longest path of a directory: programs cannot reach what lies deeper."""
+
 _TEMPORARY = re.compile(r"\.vost-tmp\.([0-9a-f]{8})\.([0-9a-f]{1,8})\.[0-9a-f]+")
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -38,7 +41,6 @@ _EXECUTABLE = 0o755
 _LITTER_SECONDS = 86400.0
 # Handles of one chain of directories; deeper down the ones between are opened again when needed.
 _OPEN_HANDLES = 64
-_LONGEST_PATH = 4096
 _TIME_LIMIT = 1 << 40
 _NO_DIRECTORY = "The destination of a copy must be a directory, and this is none"
 
@@ -114,8 +116,6 @@ class LocalTree:
             OSError: If it does not exist, or it or a parent of it is no directory but perhaps a
                 link to one.
         """
-        if len(path) > _LONGEST_PATH:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
         names = path.split("/") if path else []
         chain = self._chain
         common = 1

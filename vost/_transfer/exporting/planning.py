@@ -6,6 +6,7 @@ is as it should be leaves no trace in the plan.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from vost._model.changes import ChangeError
 from vost._model.progress import Progress
 from vost._model.types import MODE_GITLINK, MODE_TREE
-from vost._transfer.localtree import is_litter, is_temporary, located
+from vost._transfer.localtree import LONGEST_PATH, is_litter, is_temporary, located
 from vost._transfer.sources import below
 
 from .comparing import is_same
@@ -100,6 +101,12 @@ class Planner:
             found.append(directory)
             self._job.check()
             self._job.report(Progress("planning", self._seen, path=directory.path or None))
+            if len(directory.path) > LONGEST_PATH:
+                # Before anything is written: a forged tree may be nested without end.
+                error = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+                self._fail(directory.path, error)
+                directory.stays = directory.exists
+                continue
             if directory.exists:
                 inside = self._look_into(directory, wanted, delete=delete)
             else:
