@@ -505,13 +505,23 @@ async def test_many_sources_meet_in_one_directory(store, tmp_path):
     fs = await main(store)
     done = await fs.copy_in(sources, "")
     assert await contents(done) == {
-        **{"a": b"2", "d/x": b"2", "d/y": b"1", "d/z": b"2", "d/w": b"3"},
-        **{"f/i": b"2", "g": b"2"},
+        "a": b"2",
+        "d/x": b"2",
+        "d/y": b"1",
+        "d/z": b"2",
+        "d/w": b"3",
+        "f/i": b"2",
+        "g": b"2",
     }
     done = await (await done.undo()).copy_in(sources, "", delete=True)
     assert await contents(done) == {
-        **{"a": b"1", "d/x": b"1", "d/y": b"1", "d/z": b"2", "d/w": b"3"},
-        **{"f": b"1", "g/h": b"1"},
+        "a": b"1",
+        "d/x": b"1",
+        "d/y": b"1",
+        "d/z": b"2",
+        "d/w": b"3",
+        "f": b"1",
+        "g/h": b"1",
     }
     overlapping = [warning.path for warning in done.changes.warnings]
     assert sorted(overlapping) == [f"{tmp_path}/2/{name}" for name in ("a", "d/x", "f", "g")]
