@@ -193,7 +193,7 @@ async def test_everything_failed_only_if_nothing_went_well(store, tmp_path):
     missing = f"{tmp_path}/missing"
     for options in ({}, {"delete": True}):
         for sources in (missing, [missing, f"{missing}/"], [f"{local}/f/"]):
-            with pytest.raises(RuntimeError, match="^All files failed to copy"):
+            with pytest.raises(RuntimeError, match=r"^All files failed to copy"):
                 await fs.copy_in(sources, "d", ignore_errors=True, **options)
             plan = await fs.copy_in(sources, "d", ignore_errors=True, dry_run=True, **options)
             assert plan.changes.in_sync
@@ -279,6 +279,22 @@ async def test_a_directory_that_becomes_a_link_is_not_followed(disk_store, tmp_p
     with pytest.raises(OSError, match=r"replaced while it was copied: .*L/[de]"):
         await fs.copy_in(f"{local}/", "", progress=swap)
     assert await tip(disk_store) == fs.commit_hash
+
+
+async def test_a_file_that_cannot_be_read_is_named_and_kept(store, tmp_path):
+    """/proc/self/mem answers with an input/output error, whoever asks."""
+    tree = {"f": b"1", "bad": Link("/proc/self/mem"), "d/bad": Link("/proc/self/mem")}
+    local = make_tree(tmp_path / "L", tree)
+    fs = await main(store, {"bad": b"old", "d/bad": b"old", "gone": b"old"})
+    options = {"follow_symlinks": True, "delete": True}
+    with pytest.raises(OSError, match=r"Input/output error.*bad"):
+        await fs.copy_in(f"{local}/", "", **options)
+    assert await tip(store) == fs.commit_hash
+    plan = await fs.copy_in(f"{local}/", "", ignore_errors=True, dry_run=True, **options)
+    done = await fs.copy_in(f"{local}/", "", ignore_errors=True, **options)
+    assert plan.changes == done.changes
+    assert await contents(done) == {"f": b"1", "bad": b"old", "d/bad": b"old"}
+    assert problems(done.changes) == {"errors": [f"{local}/bad", f"{local}/d/bad"]}
 
 
 # --- what is no plain tree of files in the repository

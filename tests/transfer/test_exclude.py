@@ -44,6 +44,9 @@ VERIFIED = [
     ([r"\!x"], "!x", False, True),
     ([r"a\*b"], "a*b", False, True),
     ([r"a\*b"], "axb", False, False),
+    ([r"a\/b"], "a/b", False, True),
+    (["[a/]b/c"], "ab/c", False, True),
+    (["a[/]b"], "a/b", False, False),
     (["#x"], "#x", False, True),  # patterns are taken as they are
     (["x "], "x ", False, True),
     (["x "], "x", False, False),
@@ -176,8 +179,12 @@ PIECES = st.sampled_from(
     ["a", "b", "*", "**", "?", "[ab]", "[!a]", "[^b]", "[a-b]", "/", "/", ".", "x", "y", "-", " ",
      "!", "#", "[]a]", "[[:alpha:]]", "\\*", "\\a", "[", "]", "\\", "[b-a]", "[a-]", "[\\]a]"]
 )  # fmt: skip
-PATTERN = st.lists(PIECES, min_size=1, max_size=7).map("".join)
-PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+GIVEN_PATTERNS = st.lists(
+    st.lists(PIECES, min_size=1, max_size=7).map("".join), min_size=1, max_size=4
+)
+GIVEN_PATHS = st.lists(
+    st.lists(NAMES, min_size=1, max_size=4).map("/".join), min_size=1, max_size=12
+)
 
 
 @pytest.fixture(scope="module")
@@ -207,10 +214,7 @@ def git_ignores(root: Path, patterns: list[str], paths: list[str]) -> set[str]:
     return set(result.stdout.decode().split("\0")) - {""}
 
 
-@given(
-    patterns=st.lists(PATTERN, min_size=1, max_size=4),
-    paths=st.lists(PATHS, min_size=1, max_size=12),
-)
+@given(patterns=GIVEN_PATTERNS, paths=GIVEN_PATHS)
 def test_git_agrees(judge: Path, patterns: list[str], paths: list[str]) -> None:
     asked = sorted(set(paths))
     # A pattern of our own is taken as it is; in a file it is a comment, or loses its spaces.
@@ -220,10 +224,7 @@ def test_git_agrees(judge: Path, patterns: list[str], paths: list[str]) -> None:
     assert ours == git_ignores(judge, kept, asked)
 
 
-@given(
-    patterns=st.lists(PATTERN, min_size=1, max_size=4),
-    paths=st.lists(PATHS, min_size=1, max_size=12),
-)
+@given(patterns=GIVEN_PATTERNS, paths=GIVEN_PATHS)
 def test_git_agrees_on_ignore_files(judge: Path, patterns: list[str], paths: list[str]) -> None:
     scratch = judge / "lists"
     scratch.mkdir(exist_ok=True)

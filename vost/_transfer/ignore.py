@@ -127,8 +127,28 @@ def _parse(pattern: str) -> _Rule | None:
     if not body:
         return None
     groups = _Groups()
-    expression = _path(body.split("/"), groups) if anchored else _name(body, groups)
+    expression = _path(_segments(body), groups) if anchored else _name(body, groups)
     return _Rule(expression + r"\Z", anchored, directory, negated)
+
+
+def _segments(body: str) -> list[str]:
+    """Split a pattern at its slashes; those inside brackets do not count, escaped ones do."""
+    segments = [""]
+    at = 0
+    while at < len(body):
+        end = at + 1
+        if body[at] == "[":
+            end = _bracket(body, end)[1]
+        elif body[at] == "\\" and body[end : end + 1] != "/":
+            end += 1
+        elif body[at] == "\\":
+            at, end = end, end + 1
+        if body[at] == "/":
+            segments.append("")
+        else:
+            segments[-1] += body[at:end]
+        at = end
+    return segments
 
 
 class _Groups:
