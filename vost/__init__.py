@@ -46,6 +46,7 @@ from vost._model.types import (
     WalkEntry,
     WriteEntry,
 )
+from vost._transfer.exclude import ExcludeFilter
 from vost.batch import Batch
 from vost.disk import disk_glob
 from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
@@ -68,6 +69,7 @@ __all__ = (
     "ChangeError",
     "ChangeReport",
     "CorruptObjectError",
+    "ExcludeFilter",
     "FileEntry",
     "FileType",
     "GitError",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from vost._exporting import ExportOperations
 from vost._history import HistoryOperations
+from vost._importing import ImportOperations
 from vost._reading import ReadOperations
 from vost._writing import WriteOperations
 
 __all__ = ("FS",)
 
 
-class FS(ReadOperations, WriteOperations, HistoryOperations, ExportOperations):
+class FS(ReadOperations, WriteOperations, ImportOperations, ExportOperations, HistoryOperations):
     """An immutable snapshot of a directory tree: one commit.
 
     Reading never changes anything. Writing returns a *new* snapshot of the new commit, and leaves

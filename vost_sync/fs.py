@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from vost import ChangeReport, FileType, Progress, StatResult, WalkEntry, WriteEntry
+    from vost import (
+        ChangeReport,
+        ExcludeFilter,
+        FileType,
+        Progress,
+        StatResult,
+        WalkEntry,
+        WriteEntry,
+    )
     from vost_sync._files import Reader, SnapshotTextWriter, SnapshotWriter, TextReader
     from vost_sync.batch import Batch
     from vost_sync.store import GitStore
@@ -631,92 +639,148 @@ class FS(Facade["vost.FS"]):
             )
         )
 
-    @property
-    def parent(self) -> FS | None:
-        """The snapshot of the first parent; ``None`` for a first commit."""
-        return optional(FS._of, run(self._aio.parent))
-
-    def back(self, n: int = 1) -> FS:
-        """Return the snapshot ``n`` commits back along first parents.
-
-        Args:
-            n: How many commits; 0 is this snapshot itself.
-
-        Raises:
-            ValueError: If ``n`` is negative, or history is too short.
-        """
-        return FS._of(run(self._aio.back(n)))
-
-    def log(
+    def copy_in(
         self,
-        path: str | os.PathLike[str] | None = None,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        dest: str | os.PathLike[str],
         *,
-        match: str | None = None,
-        before: datetime | None = None,
-        limit: int | None = None,
-    ) -> Iterator[FS]:
-        """Yield this snapshot and its first-parent ancestors, newest first.
+        dry_run: bool = False,
+        follow_symlinks: bool = False,
+        message: str | None = None,
+        mode: FileType | int | None = None,
+        ignore_existing: bool = False,
+        delete: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        exclude: ExcludeFilter | None = None,
+        parents: Sequence[FS] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Copy local files and directories into a directory of the branch, in one commit.
 
-        The filters are combined: a snapshot must pass all of them.
-
-        Args:
-            path: Only snapshots whose commit changed what is at this path: a file or directory
-                that was added, changed or removed.
-            match: Only snapshots whose whole message matches this shell pattern.
-            before: Only snapshots of this time or earlier; without a time zone it is in UTC.
-            limit: At most this many snapshots.
-
-        Raises:
-            ValueError: On the first step, if the path is invalid or ``limit`` is negative.
-
-        Example:
-            >>> for snapshot in fs.log("config.json", limit=10):
-            ...     print(snapshot.commit_hash, snapshot.message)
-        """
-        return iterate_as(FS._of, self._aio.log(path, match=match, before=before, limit=limit))
-
-    def undo(self, steps: int = 1) -> FS:
-        """Move the branch back and return the snapshot that it is at then.
-
-        Nothing is lost: ``redo`` and the branch's reflog know where it was.
+        Sources follow rsync's rules: ``dir`` is copied under its name, ``dir/`` pours out what is
+        in it, and of ``base/./rest/dir`` what is behind the ``/./`` is kept. Symbolic links are
+        stored as links. Sockets, FIFOs, devices and anything called ``.git`` are left out, with a
+        line in ``changes.warnings``. Empty directories vanish.
 
         Args:
-            steps: How many commits.
-
-        Raises:
-            ValueError: If ``steps`` is below 1, or history is too short.
-            PermissionError: If the snapshot is read-only.
-            StaleSnapshotError: If the branch has advanced.
-        """
-        return FS._of(run(self._aio.undo(steps)))
-
-    def redo(self, steps: int = 1) -> FS:
-        """Move the branch to where its reflog says that it was before.
-
-        Args:
-            steps: How many steps back in the reflog.
-
-        Raises:
-            ValueError: If ``steps`` is below 1, or the reflog does not reach that far.
-            PermissionError: If the snapshot is read-only.
-            StaleSnapshotError: If the branch has advanced.
-        """
-        return FS._of(run(self._aio.redo(steps)))
-
-    def squash(self, *, parent: FS | None = None, message: str | None = None) -> FS:
-        """Return a new snapshot with this tree and no history. No branch moves.
-
-        Args:
-            parent: A snapshot to be the only parent; ``None``: none.
-            message: Commit message, taken as it is; ``None``: ``squash``.
+            sources: One local path or several, taken literally; all must exist.
+            dest: The directory of the repository that they land in; ``""``: the root.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            follow_symlinks: Store what links lead to instead of the links.
+            message: Commit message, as for ``write``; ``{op}`` is ``cp``.
+            mode: File mode for all regular files; ``None``: executable if anybody may execute
+                the local file.
+            ignore_existing: Leave alone what exists in the repository.
+            delete: Remove everything below ``dest`` that no source has, but for what is excluded.
+                Of two sources with the same path the first counts then, otherwise the last.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest.
+            checksum: With ``delete``: compare contents. If false, a file that is not younger than
+                the snapshot's commit counts as unchanged.
+            exclude: What to leave out.
+            parents: Further parents, as for ``write``.
+            progress: Called a few times a second with how far the work is.
 
         Returns:
-            A detached, read-only snapshot: assign it to a branch to keep it.
+            The new snapshot, or one of the same commit if nothing changed. Paths in its
+            ``changes`` are relative to ``dest``.
 
         Raises:
-            ValueError: If ``parent`` is of another store, or the message contains NUL.
+            FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
+            NotADirectoryError: If a source ends in a slash and is no directory.
+            OSError: If a file cannot be read, or changes while it is read.
+            RuntimeError: With ``ignore_errors``, if everything failed.
+            ValueError: If a path, mode or message is invalid, or a parent is of another store.
+            TypeError: If an argument is of the wrong type.
+            PermissionError: If the snapshot is read-only, unless ``dry_run``.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.copy_in("photos/", "backup/photos", delete=True)
         """
-        return FS._of(run(self._aio.squash(parent=aio(parent), message=message)))
+        return FS._of(
+            run(
+                self._aio.copy_in(
+                    sources,
+                    dest,
+                    dry_run=dry_run,
+                    follow_symlinks=follow_symlinks,
+                    message=message,
+                    mode=mode,
+                    ignore_existing=ignore_existing,
+                    delete=delete,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    exclude=exclude,
+                    parents=aio_each(parents),
+                    progress=progress,
+                )
+            )
+        )
+
+    def sync_in(
+        self,
+        local_path: str | os.PathLike[str],
+        repo_path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        message: str | None = None,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        exclude: ExcludeFilter | None = None,
+        missing_ok: bool = False,
+        parents: Sequence[FS] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Make a directory of the branch equal to a local directory, in one commit.
+
+        Args:
+            local_path: The local directory, with a slash at its end or without.
+            repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            message: Commit message, as for ``write``; ``{op}`` is ``sync``.
+            ignore_errors: Report what fails in ``changes.errors``, leave it as it is in the
+                repository, and go on.
+            checksum: Compare contents. If false, a file that is not younger than the snapshot's
+                commit counts as unchanged.
+            exclude: What to leave out, and to leave alone in the repository.
+            missing_ok: Take a ``local_path`` that does not exist for an empty directory: remove
+                everything below ``repo_path``.
+            parents: Further parents, as for ``write``.
+            progress: Called a few times a second with how far the work is.
+
+        Returns:
+            The new snapshot, or one of the same commit if nothing changed. Paths in its
+            ``changes`` are relative to ``repo_path``.
+
+        Raises:
+            FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
+            NotADirectoryError: If it is no directory.
+            OSError: If a file cannot be read, or changes while it is read.
+            RuntimeError: With ``ignore_errors``, if everything failed.
+            ValueError: If a path or message is invalid, or a parent is of another store.
+            PermissionError: If the snapshot is read-only, unless ``dry_run``.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.sync_in("site", "www", exclude=ExcludeFilter(gitignore=True))
+        """
+        return FS._of(
+            run(
+                self._aio.sync_in(
+                    local_path,
+                    repo_path,
+                    dry_run=dry_run,
+                    message=message,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    exclude=exclude,
+                    missing_ok=missing_ok,
+                    parents=aio_each(parents),
+                    progress=progress,
+                )
+            )
+        )
 
     def copy_out(
         self,
@@ -837,3 +901,90 @@ class FS(Facade["vost.FS"]):
                 )
             )
         )
+
+    @property
+    def parent(self) -> FS | None:
+        """The snapshot of the first parent; ``None`` for a first commit."""
+        return optional(FS._of, run(self._aio.parent))
+
+    def back(self, n: int = 1) -> FS:
+        """Return the snapshot ``n`` commits back along first parents.
+
+        Args:
+            n: How many commits; 0 is this snapshot itself.
+
+        Raises:
+            ValueError: If ``n`` is negative, or history is too short.
+        """
+        return FS._of(run(self._aio.back(n)))
+
+    def log(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        match: str | None = None,
+        before: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FS]:
+        """Yield this snapshot and its first-parent ancestors, newest first.
+
+        The filters are combined: a snapshot must pass all of them.
+
+        Args:
+            path: Only snapshots whose commit changed what is at this path: a file or directory
+                that was added, changed or removed.
+            match: Only snapshots whose whole message matches this shell pattern.
+            before: Only snapshots of this time or earlier; without a time zone it is in UTC.
+            limit: At most this many snapshots.
+
+        Raises:
+            ValueError: On the first step, if the path is invalid or ``limit`` is negative.
+
+        Example:
+            >>> for snapshot in fs.log("config.json", limit=10):
+            ...     print(snapshot.commit_hash, snapshot.message)
+        """
+        return iterate_as(FS._of, self._aio.log(path, match=match, before=before, limit=limit))
+
+    def undo(self, steps: int = 1) -> FS:
+        """Move the branch back and return the snapshot that it is at then.
+
+        Nothing is lost: ``redo`` and the branch's reflog know where it was.
+
+        Args:
+            steps: How many commits.
+
+        Raises:
+            ValueError: If ``steps`` is below 1, or history is too short.
+            PermissionError: If the snapshot is read-only.
+            StaleSnapshotError: If the branch has advanced.
+        """
+        return FS._of(run(self._aio.undo(steps)))
+
+    def redo(self, steps: int = 1) -> FS:
+        """Move the branch to where its reflog says that it was before.
+
+        Args:
+            steps: How many steps back in the reflog.
+
+        Raises:
+            ValueError: If ``steps`` is below 1, or the reflog does not reach that far.
+            PermissionError: If the snapshot is read-only.
+            StaleSnapshotError: If the branch has advanced.
+        """
+        return FS._of(run(self._aio.redo(steps)))
+
+    def squash(self, *, parent: FS | None = None, message: str | None = None) -> FS:
+        """Return a new snapshot with this tree and no history. No branch moves.
+
+        Args:
+            parent: A snapshot to be the only parent; ``None``: none.
+            message: Commit message, taken as it is; ``None``: ``squash``.
+
+        Returns:
+            A detached, read-only snapshot: assign it to a branch to keep it.
+
+        Raises:
+            ValueError: If ``parent`` is of another store, or the message contains NUL.
+        """
+        return FS._of(run(self._aio.squash(parent=aio(parent), message=message)))

@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import bulk, commits, extras, history, large, reading, report, startup
+from tests.benchmarks import (
+    bulk,
+    commits,
+    copying,
+    extras,
+    history,
+    large,
+    reading,
+    report,
+    startup,
+)
 from tests.benchmarks.racing import Bench, Row, note, processor_time
 
 Benchmark = Callable[[Bench], Iterator[Row]]
@@ -24,6 +34,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "directory": commits.directory,
     "log": history.log,
     "scale": bulk.scale,
+    "copy-in": copying.copy_in,
+    "copy-in-heartbeat": copying.heartbeat,
     "extras": extras.extras,
     "large": large.large,
     "tail": large.tail,

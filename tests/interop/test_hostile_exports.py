@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.interop.building import commit_files, commit_tree, store_object, store_tree
-from tests.support.localtrees import disk, make_disk
+from tests.support.disktrees import disk, make_disk
 from vost import CorruptObjectError, GitStore, MissingObjectError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.scenarios.exporting import FILES, at, filled, stored
-from tests.support.localtrees import disk, make_disk, stamps
+from tests.support.disktrees import disk, make_disk, stamps
 from tests.support.snapshots import changed, tip
 from vost import ChangeReport, FileEntry, FileType
 

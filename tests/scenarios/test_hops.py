@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,11 +65,19 @@ def blob(bench: Bench) -> str:
     return "56a6051ca2b02b04ef92d5150c9ef600403cb1de"  # of b"1"
 
 
+def directory(bench: Bench) -> str:
+    path = Path(bench.local + ".d")
+    path.mkdir(exist_ok=True)
+    (path / "f").write_bytes(b"1")
+    return str(path)
+
+
 # --- each answers in one hop
 
 ONE_HOP: dict[str, Operation] = {
     "FS.apply": lambda b: b.fs.apply({"n": b"1", "m": b"2"}, removes=["f"]),
     "FS.back": lambda b: b.fs.back(1),
+    "FS.copy_in": lambda b: b.fs.copy_in(b.local, "in"),
     "FS.close": lambda b: b.fs.close(),
     "FS.glob": lambda b: b.fs.glob("**"),
     "FS.iglob": lambda b: collect(b.fs.iglob("**")),
@@ -82,6 +91,7 @@ ONE_HOP: dict[str, Operation] = {
     "FS.redo": lambda b: b.fs.redo(),
     "FS.remove": lambda b: b.fs.remove(["d", "f"], recursive=True),
     "FS.squash": lambda b: b.fs.squash(),
+    "FS.sync_in": lambda b: b.fs.sync_in(directory(b), "in"),
     "FS.undo": lambda b: b.fs.undo(),
     "FS.walk": lambda b: collect(b.fs.walk()),
     "FS.write": lambda b: b.fs.write("n", b"1"),

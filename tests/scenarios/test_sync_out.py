@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.scenarios.exporting import FILES, at, filled, stored
-from tests.support.localtrees import disk, make_disk, stamps
+from tests.support.disktrees import disk, make_disk, stamps
 from tests.support.snapshots import changed
 from vost import ChangeReport
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stress.sizes import small_and_full
-from tests.support.localtrees import disk
+from tests.support.disktrees import disk
 from tests.support.sources import ROOT
 from vost_sync import GitStore
 

@@ -1,62 +1,60 @@
-"""What lies on the local disk, as plain values to compare."""
+"""Trees of files on the local disk, for tests that copy them."""
 
 from __future__ import annotations
 
 import os
-import stat
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-
-def disk(top: Path | str) -> dict[str, bytes | str]:
-    """Return everything below a directory by its path.
-
-    Files are their bytes, executable ones ``b"*"`` and their bytes, links ``"-> target"``,
-    directories without anything in them ``"empty"``, other things ``"special"``.
-    """
-    found: dict[str, bytes | str] = {}
-    for directory, names, files in os.walk(top):
-        prefix = os.path.relpath(directory, top)
-        prefix = "" if prefix == "." else f"{prefix}/"
-        if not names and not files and prefix:
-            found[prefix[:-1]] = "empty"
-        for name in [*names, *files]:
-            path = os.path.join(directory, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISLNK(mode):
-                found[prefix + name] = f"-> {os.readlink(path)}"
-            elif stat.S_ISREG(mode):
-                with open(path, "rb") as file:
-                    found[prefix + name] = (b"*" if mode & 0o111 else b"") + file.read()
-            elif not stat.S_ISDIR(mode):
-                found[prefix + name] = "special"
-    return found
+LONG_AGO = 1_000_000_000
+"""A time at which files are not racy: seconds since the epoch."""
 
 
-def make_disk(top: Path, entries: Mapping[str, bytes | str]) -> Path:
-    """Create what ``disk`` describes below a directory, and return the directory."""
-    top.mkdir(parents=True, exist_ok=True)
-    for name, entry in entries.items():
-        path = top / name
+class Link(str):
+    """The target of a symbolic link, where a test says what is in a tree."""
+
+    __slots__ = ()
+
+
+class Program(bytes):
+    """The content of an executable file, where a test says what is in a tree."""
+
+    __slots__ = ()
+
+
+Tree = Mapping[str, "bytes | Link | Program | None"]
+"""Path to what is there; ``None``: an empty directory."""
+
+
+def make_tree(directory: Path, tree: Tree) -> Path:
+    """Write a tree into a directory, which is made if it is missing, and return it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, what in tree.items():
+        path = directory / name
+        if what is None:
+            path.mkdir(parents=True, exist_ok=True)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        if entry == "empty":
-            path.mkdir(exist_ok=True)
-        elif entry == "special":
-            os.mkfifo(path)
-        elif isinstance(entry, str):
-            path.symlink_to(entry.removeprefix("-> "))
+        if isinstance(what, Link):
+            path.symlink_to(what)
         else:
-            path.write_bytes(entry.removeprefix(b"*"))
-            path.chmod(0o755 if entry.startswith(b"*") else 0o644)
-    return top
+            path.write_bytes(what)
+            path.chmod(0o755 if isinstance(what, Program) else 0o644)
+    return directory
 
 
-def stamps(top: Path) -> dict[str, tuple[int, int]]:
-    """Return inode and time of change of every entry below a directory: equal if untouched."""
-    return {
-        path.relative_to(top).as_posix(): (path.lstat().st_ino, path.lstat().st_ctime_ns)
-        for path in sorted(top.rglob("*"))
-    }
+def local_contents(directory: Path) -> dict[str, tuple[str, bytes]]:
+    """Return type and content of every file and link below a directory, links not followed."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for above, names, files in os.walk(os.fsencode(directory)):
+        links = [name for name in names if os.path.islink(os.path.join(above, name))]
+        for name in [*files, *links]:
+            path = os.path.join(above, name)
+            shown = os.fsdecode(os.path.relpath(path, os.fsencode(directory)))
+            if os.path.islink(path):
+                found[shown] = "link", os.readlink(path)
+            elif os.path.isfile(path):
+                kind = "executable" if os.stat(path).st_mode & 0o111 else "blob"
+                with open(path, "rb") as file:
+                    found[shown] = kind, file.read()
+    return found

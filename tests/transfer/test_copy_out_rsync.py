@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.localtrees import disk, make_disk
+from tests.support.disktrees import disk, make_disk
 from vost import FileType
 from vost_sync import GitStore
 

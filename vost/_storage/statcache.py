@@ -108,6 +108,11 @@ class DirectoryRecord:
         if any(name not in names for name in self.rows):
             self._kept = {name: row for name, row in self.rows.items() if name in names}
 
+    @property
+    def is_as_loaded(self) -> bool:
+        """Whether nothing was put and nothing forgotten."""
+        return not self._fresh and self._kept is None
+
     def settled(self, now_ns: int) -> tuple[dict[str, Row], int]:
         """Return the rows to write, and how many bytes of reading the new ones spare."""
         rows = dict(self.rows if self._kept is None else self._kept)
@@ -221,17 +226,22 @@ class StatCache:
 
     def _parts(self, now_ns: int) -> list[bytes] | None:
         """Return the new file in pieces; ``None``: it is not worth writing."""
+        if all(record.is_as_loaded for record in self._records.values()):
+            return None
         spared = 0
         raw: dict[str, bytes] = {}
         room = MAX_BYTES
         for directory, record in self._records.items():
-            rows, gain = record.settled(now_ns)
-            spared += gain
-            data = _encode(rows)
+            if record.is_as_loaded:
+                data = self._raw(self._blocks.get(directory)) or b""
+            else:
+                rows, gain = record.settled(now_ns)
+                spared += gain
+                data = _encode(rows) if rows else b""
             room -= len(data) + _INDEX_ROW.size + len(directory)
             if room < 0:
                 break
-            if rows:
+            if data:
                 raw[directory] = data
         copied = 0
         for directory, block in self._blocks.items():

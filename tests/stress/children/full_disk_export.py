@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.localtrees import disk
+from tests.support.disktrees import disk
 from vost_sync import GitStore
 
 if TYPE_CHECKING:

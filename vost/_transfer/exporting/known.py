@@ -34,7 +34,7 @@ class KnownFiles:
 
     def __init__(self, git_dir: Path | None, dest: str) -> None:
         self._cache = StatCache.load(git_dir and git_dir / STAT_CACHE_NAME)
-        self._top = os.path.realpath(dest)
+        self._top = os.path.abspath(dest)
         self._started = time.time_ns()
         self.remembers = git_dir is not None
 
