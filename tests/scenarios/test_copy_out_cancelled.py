@@ -7,8 +7,8 @@ import os
 import pytest
 
 from tests.scenarios.test_cancellation import cancelled
-from tests.support.faces import ASYNC_FACES, face_id
 from tests.support.disktrees import disk
+from tests.support.faces import ASYNC_FACES, face_id
 
 pytestmark = [
     pytest.mark.parametrize("anyio_backend", ASYNC_FACES, ids=face_id),

@@ -25,6 +25,7 @@ from .wanted import Overlay, Row, Rows, Wanted, subdirectory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vost._storage.statcache import DirectoryRecord
     from vost._transfer.localtree import LocalTree
 
     from .job import Job
@@ -185,22 +186,15 @@ class Planner:
             try:
                 status = entry.stat(follow_symlinks=False)
                 if (
-                    (
-                        (known := look_up(name)) is not None
-                        and known[5] == row.oid
-                        and known[2] == status.st_ctime_ns
-                        and known[1] == status.st_mtime_ns
-                        and known[0] == status.st_size
-                        and known[3] == status.st_ino
-                        and known[4] == status.st_mode
-                        and known[6] == mode
-                    )
-                    or self._may_stay(mode, status)
-                    or (
-                        mode != MODE_TREE
-                        and is_same(self._job, handle, name, status, row, self._known, record)
-                    )
-                ):
+                    (known := look_up(name)) is not None
+                    and known[5] == row.oid
+                    and known[2] == status.st_ctime_ns
+                    and known[1] == status.st_mtime_ns
+                    and known[0] == status.st_size
+                    and known[3] == status.st_ino
+                    and known[4] == status.st_mode
+                    and known[6] == mode
+                ) or self._is_fine(handle, name, status, row, record):
                     fine += 1
                 else:
                     differing[name] = status.st_mode
@@ -214,14 +208,19 @@ class Planner:
             self._plan.fine += fine
         return others
 
-    def _may_stay(self, mode: int, status: os.stat_result) -> bool:
-        """Tell whether something is left alone, whatever it is, because it is there."""
-        if not self._options.ignore_existing:
+    def _is_fine(
+        self, handle: int, name: str, status: os.stat_result, row: Row, record: DirectoryRecord
+    ) -> bool:
+        """Tell whether what is there is what a row wants, or is left alone because it is there."""
+        if self._options.ignore_existing:
+            # With delete, what no source maps to goes: a directory's files where a file is
+            # wanted, and the file where a directory is.
+            is_directory = stat.S_ISDIR(status.st_mode)
+            if not self._options.delete or (row.mode != MODE_TREE and not is_directory):
+                return True
+        if row.mode == MODE_TREE:
             return False
-        # With delete, what no source maps to goes: a directory's files where a file is wanted,
-        # and the file where a directory is.
-        is_directory = stat.S_ISDIR(status.st_mode)
-        return not self._options.delete or (mode != MODE_TREE and not is_directory)
+        return is_same(self._job, handle, name, status, row, self._known, record)
 
     def _plan_others(
         self,
