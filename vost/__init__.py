@@ -47,6 +47,7 @@ from vost._model.types import (
     WalkEntry,
     WriteEntry,
 )
+from vost._transfer.exclude import ExcludeFilter
 from vost.batch import Batch
 from vost.disk import disk_glob
 from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
@@ -70,6 +71,7 @@ __all__ = (
     "ChangeError",
     "ChangeReport",
     "CorruptObjectError",
+    "ExcludeFilter",
     "FileEntry",
     "FileType",
     "GitError",

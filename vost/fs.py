@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vost._archiving import ArchiveOperations
+from vost._exporting import ExportOperations
 from vost._history import HistoryOperations
+from vost._importing import ImportOperations
 from vost._reading import ReadOperations
 from vost._rearranging import RearrangeOperations
 from vost._writing import WriteOperations
@@ -12,7 +14,13 @@ __all__ = ("FS",)
 
 
 class FS(
-    ReadOperations, WriteOperations, RearrangeOperations, ArchiveOperations, HistoryOperations
+    ReadOperations,
+    WriteOperations,
+    ImportOperations,
+    ExportOperations,
+    RearrangeOperations,
+    ArchiveOperations,
+    HistoryOperations,
 ):
     """An immutable snapshot of a directory tree: one commit.
 

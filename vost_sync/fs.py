@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from vost import ChangeReport, FileType, Progress, StatResult, WalkEntry, WriteEntry
+    from vost import (
+        ChangeReport,
+        ExcludeFilter,
+        FileType,
+        Progress,
+        StatResult,
+        WalkEntry,
+        WriteEntry,
+    )
     from vost_sync._files import Reader, SnapshotTextWriter, SnapshotWriter, TextReader
     from vost_sync.batch import Batch
     from vost_sync.store import GitStore
@@ -627,6 +635,269 @@ class FS(Facade["vost.FS"]):
                     dry_run=dry_run,
                     message=message,
                     parents=aio_each(parents),
+                )
+            )
+        )
+
+    def copy_in(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        dest: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        follow_symlinks: bool = False,
+        message: str | None = None,
+        mode: FileType | int | None = None,
+        ignore_existing: bool = False,
+        delete: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        exclude: ExcludeFilter | None = None,
+        parents: Sequence[FS] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Copy local files and directories into a directory of the branch, in one commit.
+
+        Sources follow rsync's rules: ``dir`` is copied under its name, ``dir/`` pours out what is
+        in it, and of ``base/./rest/dir`` what is behind the ``/./`` is kept. Symbolic links are
+        stored as links. Sockets, FIFOs, devices and anything called ``.git`` are left out, with a
+        line in ``changes.warnings``. Empty directories vanish.
+
+        Args:
+            sources: One local path or several, taken literally; all must exist.
+            dest: The directory of the repository that they land in; ``""``: the root.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            follow_symlinks: Store what links lead to instead of the links.
+            message: Commit message, as for ``write``; ``{op}`` is ``cp``.
+            mode: File mode for all regular files; ``None``: executable if anybody may execute
+                the local file.
+            ignore_existing: Leave alone what exists in the repository.
+            delete: Remove everything below ``dest`` that no source has, but for what is excluded.
+                Of two sources with the same path the first counts then, otherwise the last.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest.
+            checksum: With ``delete``: compare contents. If false, a file that is not younger than
+                the snapshot's commit counts as unchanged.
+            exclude: What to leave out.
+            parents: Further parents, as for ``write``.
+            progress: Called a few times a second with how far the work is.
+
+        Returns:
+            The new snapshot, or one of the same commit if nothing changed. Paths in its
+            ``changes`` are relative to ``dest``.
+
+        Raises:
+            FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
+            NotADirectoryError: If a source ends in a slash and is no directory.
+            OSError: If a file cannot be read, or changes while it is read.
+            RuntimeError: With ``ignore_errors``, if everything failed.
+            ValueError: If a path, mode or message is invalid, or a parent is of another store.
+            TypeError: If an argument is of the wrong type.
+            PermissionError: If the snapshot is read-only, unless ``dry_run``.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.copy_in("photos/", "backup/photos", delete=True)
+        """
+        return FS._of(
+            run(
+                self._aio.copy_in(
+                    sources,
+                    dest,
+                    dry_run=dry_run,
+                    follow_symlinks=follow_symlinks,
+                    message=message,
+                    mode=mode,
+                    ignore_existing=ignore_existing,
+                    delete=delete,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    exclude=exclude,
+                    parents=aio_each(parents),
+                    progress=progress,
+                )
+            )
+        )
+
+    def sync_in(
+        self,
+        local_path: str | os.PathLike[str],
+        repo_path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        message: str | None = None,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        exclude: ExcludeFilter | None = None,
+        missing_ok: bool = False,
+        parents: Sequence[FS] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Make a directory of the branch equal to a local directory, in one commit.
+
+        Args:
+            local_path: The local directory, with a slash at its end or without.
+            repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            message: Commit message, as for ``write``; ``{op}`` is ``sync``.
+            ignore_errors: Report what fails in ``changes.errors``, leave it as it is in the
+                repository, and go on.
+            checksum: Compare contents. If false, a file that is not younger than the snapshot's
+                commit counts as unchanged.
+            exclude: What to leave out, and to leave alone in the repository.
+            missing_ok: Take a ``local_path`` that does not exist for an empty directory: remove
+                everything below ``repo_path``.
+            parents: Further parents, as for ``write``.
+            progress: Called a few times a second with how far the work is.
+
+        Returns:
+            The new snapshot, or one of the same commit if nothing changed. Paths in its
+            ``changes`` are relative to ``repo_path``.
+
+        Raises:
+            FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
+            NotADirectoryError: If it is no directory.
+            OSError: If a file cannot be read, or changes while it is read.
+            RuntimeError: With ``ignore_errors``, if everything failed.
+            ValueError: If a path or message is invalid, or a parent is of another store.
+            PermissionError: If the snapshot is read-only, unless ``dry_run``.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.sync_in("site", "www", exclude=ExcludeFilter(gitignore=True))
+        """
+        return FS._of(
+            run(
+                self._aio.sync_in(
+                    local_path,
+                    repo_path,
+                    dry_run=dry_run,
+                    message=message,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    exclude=exclude,
+                    missing_ok=missing_ok,
+                    parents=aio_each(parents),
+                    progress=progress,
+                )
+            )
+        )
+
+    def copy_out(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        dest: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        ignore_existing: bool = False,
+        delete: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Copy files and directories of the snapshot to the local disk.
+
+        Sources are taken as rsync takes them: ``"dir"`` lands at ``dest/dir``, ``"dir/"`` is what
+        is in it, ``"base/./rest"`` lands at ``dest/rest``, and ``""`` is everything. What is there
+        and equal is left alone. Each file is written beside its place and renamed, with the time
+        of the commit; nothing is written or removed through a symbolic link below ``dest``.
+        Submodules are left out, with a warning in ``changes``.
+
+        Args:
+            sources: One path or several, taken literally. Where two of them meet at one path, the
+                last one counts; with ``delete`` the first, with a warning.
+            dest: The local directory; it is created, with its parents, when something is copied.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            ignore_existing: Leave alone what is there, whatever it is.
+            delete: Remove from ``dest`` what no source maps to, and then all empty directories.
+            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it.
+            checksum: Compare contents; if false, with ``delete`` local files that are no younger
+                than the commit count as unchanged.
+            progress: Called a few times a second with how far the copy is.
+
+        Returns:
+            A snapshot of the same commit with what was done in ``changes``; paths are relative to
+            ``dest``, and ``src`` is the path in the repository.
+
+        Raises:
+            FileNotFoundError: If a source does not exist; nothing is written.
+            NotADirectoryError: If one with a slash at the end is no directory.
+            FileExistsError: If ``dest`` is no directory.
+            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
+                disk (``..``, ``.git`` in any spelling); nothing is written.
+            OSError: If something cannot be written, read or removed; what is done so far stays.
+            GitError: If content is missing from the repository or damaged.
+            RuntimeError: If with ``ignore_errors`` everything failed.
+
+        Example:
+            >>> fs.copy_out(["docs"], "./local-docs")
+        """
+        return FS._of(
+            run(
+                self._aio.copy_out(
+                    sources,
+                    dest,
+                    dry_run=dry_run,
+                    ignore_existing=ignore_existing,
+                    delete=delete,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    progress=progress,
+                )
+            )
+        )
+
+    def sync_out(
+        self,
+        repo_path: str | os.PathLike[str],
+        local_path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        ignore_errors: bool = False,
+        checksum: bool = True,
+        missing_ok: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FS:
+        """Make a local directory equal to a directory of the snapshot, removals included.
+
+        It is ``copy_out`` of the contents of ``repo_path`` with ``delete``. What is equal already
+        is not written again.
+
+        Args:
+            repo_path: The directory; ``""`` or ``"/"``: everything.
+            local_path: The local directory; it is created if need be.
+            dry_run: Change nothing; ``changes`` of the result says what would be done.
+            ignore_errors: Go on after what fails, as for ``copy_out``.
+            checksum: Compare contents, as for ``copy_out``.
+            missing_ok: Take a ``repo_path`` that does not exist for an empty directory: everything
+                in ``local_path`` is removed.
+            progress: Called a few times a second with how far it is.
+
+        Returns:
+            A snapshot of the same commit with what was done in ``changes``, as for ``copy_out``.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``repo_path``; nothing is removed.
+            NotADirectoryError: If it is a file, or a parent of it is; nothing is removed.
+            FileExistsError: If ``local_path`` is no directory.
+            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
+                disk; nothing is written.
+            OSError: If something cannot be written, read or removed; what is done so far stays.
+            GitError: If content is missing from the repository or damaged.
+            RuntimeError: If with ``ignore_errors`` everything failed.
+
+        Example:
+            >>> fs.sync_out("data", "./local")
+        """
+        return FS._of(
+            run(
+                self._aio.sync_out(
+                    repo_path,
+                    local_path,
+                    dry_run=dry_run,
+                    ignore_errors=ignore_errors,
+                    checksum=checksum,
+                    missing_ok=missing_ok,
+                    progress=progress,
                 )
             )
         )

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.benchmarks import (
     bulk,
     commits,
+    copying,
+    exporting,
     extras,
     history,
     large,
@@ -35,6 +37,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "log": history.log,
     "scale": bulk.scale,
     "rearrange": rearranging.rearrange,
+    "copy-in": copying.copy_in,
+    "copy-in-heartbeat": copying.heartbeat,
+    "copy-out": exporting.copy_out,
     "extras": extras.extras,
     "large": large.large,
     "tail": large.tail,

@@ -12,6 +12,7 @@ NAMES = (
     "ChangeActionKind",
     "ChangeError",
     "ChangeReport",
+    "ExcludeFilter",
     "FS",
     "FileEntry",
     "FileType",
@@ -30,7 +31,7 @@ NAMES = (
     "disk_glob",
     "retry_write",
 )
-"""The top-level names (section 1) of the core: no copying of trees, excludes or mirrors."""
+"""The top-level names (section 1) of the core: no mirrors."""
 
 WRITE = "message=None, mode=None, parents=None"
 
@@ -77,6 +78,14 @@ METHODS = {
         "move": "sources, dest, *, recursive=False, dry_run=False, message=None, parents=None",
         "copy_from_ref": 'source, sources="", dest="", *, delete=False, dry_run=False,'
         " message=None, parents=None",
+        "copy_in": "sources, dest, *, dry_run=False, follow_symlinks=False, message=None,"
+        " mode=None, ignore_existing=False, delete=False, ignore_errors=False, checksum=True,"
+        " exclude=None, parents=None",
+        "sync_in": "local_path, repo_path, *, dry_run=False, message=None, ignore_errors=False,"
+        " checksum=True, exclude=None, parents=None",
+        "copy_out": "sources, dest, *, dry_run=False, ignore_existing=False, delete=False,"
+        " ignore_errors=False, checksum=True",
+        "sync_out": "repo_path, local_path, *, dry_run=False, ignore_errors=False, checksum=True",
         "back": "n=1",
         "log": "path=None, *, match=None, before=None",
         "undo": "steps=1",
@@ -102,6 +111,10 @@ ADDED_PARAMETERS = {
     "GitStore.open": "durable=False, follow_alternates=False",
     "FS.open": 'encoding="utf-8"',
     "FS.log": "limit=None",
+    "FS.copy_in": "progress=None",
+    "FS.copy_out": "progress=None",
+    "FS.sync_out": "missing_ok=False, progress=None",
+    "FS.sync_in": "missing_ok=False, progress=None",
 }
 """Parameters beyond the contract: by keyword only."""
 
@@ -192,6 +205,7 @@ CONSTRUCTORS = {
     "Batch": "fs, message=None, operation=None, parents=None",
     "ChangeAction": "path, action",
     "ChangeError": "path, error",
+    "ExcludeFilter": "*, patterns=None, exclude_from=None, gitignore=False",
     "FileEntry": "path, type, src=None",
     "FileEntry.from_mode": "path, mode, src=None",
     "ReflogEntry": "old_sha, new_sha, committer, timestamp, message",

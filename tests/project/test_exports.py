@@ -28,6 +28,7 @@ DOCUMENTED = {
     "ChangeActionKind",
     "ChangeError",
     "ChangeReport",
+    "ExcludeFilter",
     "FS",
     "FileEntry",
     "FileType",

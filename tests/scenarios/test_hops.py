@@ -11,6 +11,7 @@ import io
 import tarfile
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,6 +74,13 @@ def tar_of(name: str) -> io.BytesIO:
     return io.BytesIO(file.getvalue())
 
 
+def directory(bench: Bench) -> str:
+    path = Path(bench.local + ".d")
+    path.mkdir(exist_ok=True)
+    (path / "f").write_bytes(b"1")
+    return str(path)
+
+
 # --- each answers in one hop
 
 ONE_HOP: dict[str, Operation] = {
@@ -81,6 +89,11 @@ ONE_HOP: dict[str, Operation] = {
     "FS.archive_in": lambda b: b.fs.archive_in(tar_of("n")),
     "FS.archive_out": lambda b: b.fs.archive_out(b.local + ".zip"),
     "FS.back": lambda b: b.fs.back(1),
+    "FS.copy_in": lambda b: b.fs.copy_in(b.local, "in"),
+    "FS.copy_from_ref": lambda b: b.fs.copy_from_ref(b.fs, "f", "copied"),
+    "FS.copy_out": lambda b: b.fs.copy_out("f", b.local + ".out"),
+    "FS.sync_out": lambda b: b.fs.sync_out("", b.local + ".synced"),
+    "FS.move": lambda b: b.fs.move("f", "moved"),
     "FS.close": lambda b: b.fs.close(),
     "FS.glob": lambda b: b.fs.glob("**"),
     "FS.iglob": lambda b: collect(b.fs.iglob("**")),
@@ -94,6 +107,7 @@ ONE_HOP: dict[str, Operation] = {
     "FS.redo": lambda b: b.fs.redo(),
     "FS.remove": lambda b: b.fs.remove(["d", "f"], recursive=True),
     "FS.squash": lambda b: b.fs.squash(),
+    "FS.sync_in": lambda b: b.fs.sync_in(directory(b), "in"),
     "FS.undo": lambda b: b.fs.undo(),
     "FS.walk": lambda b: collect(b.fs.walk()),
     "FS.write": lambda b: b.fs.write("n", b"1"),

@@ -59,3 +59,22 @@ def test_full_disk_loses_nothing_and_recovers(
     assert result.returncode == 0
     assert result.stdout.splitlines()[-1] == "done"
     print(kind, result.stdout)
+
+
+@pytest.mark.slow
+def test_copy_to_a_full_disk_leaves_whole_files_and_completes_later(
+    unshare: list[str], tmp_path: Path
+) -> None:
+    disk, elsewhere = tmp_path / "disk", tmp_path / "elsewhere"
+    disk.mkdir()
+    elsewhere.mkdir()
+    child = [sys.executable, "-W", "error", "-m", "tests.stress.children.full_disk_export"]
+    result = subprocess.run(
+        [*unshare, "sh", "-c", _SCRIPT, "sh", "11m", disk, *child, disk, elsewhere],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not result.stderr, result.stderr
+    assert result.stdout == "done\n"

@@ -33,3 +33,22 @@ async def tip(store: Any, branch: str = "main") -> str:
     """Return the commit that a branch is at."""
     commit: str = (await store.branches[branch]).commit_hash
     return commit
+
+
+async def typed_contents(fs: Any, path: str = "") -> dict[str, tuple[str, bytes]]:
+    """Return type and content of every file and link below a directory, by relative path."""
+    if path and not await fs.is_dir(path):
+        return {}
+    found = await fs.ls(path or None, recursive=True)
+    kinds = [str(await fs.file_type(name)) for name in found]
+    start = len(path) + 1 if path else 0
+    shown = [name[start:] for name in found]
+    return dict(zip(shown, zip(kinds, await fs.read_many(found), strict=True), strict=True))
+
+
+def problems(report: ChangeReport | None) -> dict[str, list[str]]:
+    """Return the paths of the errors and warnings of a report."""
+    if report is None:
+        return {}
+    kinds = {"errors": report.errors, "warnings": report.warnings}
+    return {kind: [entry.path for entry in entries] for kind, entries in kinds.items() if entries}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+from vost._engine.localfiles import CHUNK, OPEN_FLAGS, read_into
 from vost._engine.trees import Entry
-from vost._model.errors import PathIsDirectoryError
 from vost._model.objects import ObjectType, Oid, oid_to_hex
 from vost._model.types import MODE_BLOB, MODE_EXECUTABLE
 
@@ -15,11 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vost._storage.protocols import Objects, ObjectWriter
-
-STREAM_THRESHOLD = 1 << 20
-"""Files of more bytes than this are read, compressed and written in pieces."""
-
-_CHUNK = 1 << 18
 
 
 class Place(NamedTuple):
@@ -75,7 +69,7 @@ class StoredBlob(NamedTuple):
         if not place.writer.rely_on(self.oid):
             # Another writer's, who may still take it back: store a copy that stays.
             with place.objects.open_stream(self.oid) as stream:
-                chunks = iter(lambda: stream.read(_CHUNK), b"")
+                chunks = iter(lambda: stream.read(CHUNK), b"")
                 place.writer.add_stream(ObjectType.BLOB, stream.size, chunks)
         return Entry(self.mode, self.oid)
 
@@ -108,36 +102,18 @@ class LocalFile(NamedTuple):
             PathIsDirectoryError: If it is a directory.
             OSError: If it is no regular file, cannot be read, or changes while it is read.
         """
-        # Not to hang on a FIFO that nobody writes to, before fstat can tell what it is.
-        descriptor = os.open(self.local_path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(self.local_path, OPEN_FLAGS)
         try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise PathIsDirectoryError(f"Is a directory: {self.local_path!r}")
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(f"Not a regular file: {self.local_path!r}")
-            mode = self.mode
-            if mode is None:
-                mode = MODE_EXECUTABLE if status.st_mode & 0o111 else MODE_BLOB
-            # A file object that is refused (of a directory) would not close its descriptor.
-            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-                return Entry(mode, self._store_open(file, status.st_size, place))
+            found = read_into(descriptor, self.local_path, place.writer, place.check)
         finally:
             os.close(descriptor)
-
-    def _store_open(self, file: IO[bytes], size: int, place: Place) -> Oid:
-        if size <= STREAM_THRESHOLD:
-            data = file.read(STREAM_THRESHOLD + 1)
-            if len(data) <= STREAM_THRESHOLD:
-                return place.writer.add(ObjectType.BLOB, data)
-            raise OSError(f"File grew while it was read: {self.local_path!r}")
-        try:
-            return place.writer.add_stream(ObjectType.BLOB, size, _chunks(file, place.check))
-        except ValueError:
-            raise OSError(f"File changed while it was read: {self.local_path!r}") from None
+        mode = self.mode
+        if mode is None:
+            mode = MODE_EXECUTABLE if found.status.st_mode & 0o111 else MODE_BLOB
+        return Entry(mode, found.oid)
 
 
 def _chunks(file: IO[bytes], check: Callable[[], None]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(CHUNK):
         check()
         yield chunk

@@ -30,10 +30,11 @@ from vost._model.types import MODE_TREE
 from vost._storage.protocols import RefMismatchError, RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vost._engine.contents import Content
     from vost._engine.repository import Repository
+    from vost._engine.trees import Entry
     from vost._model.changes import ChangeReport
     from vost._storage.protocols import ObjectWriter
 
@@ -135,6 +136,18 @@ class Draft:
             report = change(grafting)
             self._root = grafting.root
             return report
+
+    def place(self) -> Place:
+        """Return where contents are stored ahead of ``put_entries``. One thread at a time."""
+        with self._mutex:
+            return Place(self._repository.objects, self._open_writer(), self._check)
+
+    def put_entries(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Stage what was stored already, at ``place``, at its paths, in order."""
+        with self._mutex:
+            self._prepared = None
+            for path, entry in entries:
+                self._staging.put(path, entry)
 
     def take_away(self, path: str) -> None:
         """Stage the removal of an entry of the snapshot: a file or a whole directory."""

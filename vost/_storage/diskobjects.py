@@ -124,16 +124,20 @@ class DiskObjects:
             ObjectNotFoundError: If one of them does not exist.
             CorruptObjectError: If one is damaged.
         """
-        found: dict[Oid, tuple[ObjectType, bytes]] = {}
-        if len(oids) >= _MANY:
-            missing = set(oids)
-            for pack in self._packs.load():
-                with suppress(PackGoneError, DamagedDataError):
-                    found.update(read_small(pack, missing))
-                    missing.difference_update(found)
-                if not missing:
-                    break
+        found = self.get_small(oids) if len(oids) >= _MANY else {}
         return [found.get(oid) or self.get(oid) for oid in oids]
+
+    def get_small(self, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, bytes]]:
+        """Return type and content, verified, of those of ``oids`` that packs hold ready."""
+        found: dict[Oid, tuple[ObjectType, bytes]] = {}
+        missing = set(oids)
+        for pack in self._packs.load():
+            with suppress(PackGoneError, DamagedDataError):
+                found.update(read_small(pack, missing))
+                missing.difference_update(found)
+            if not missing:
+                break
+        return found
 
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return at most ``size`` bytes (``None``: all) from ``offset``, inflating no more.

@@ -48,6 +48,11 @@ class MemoryObjects:
         """
         return [self.get(oid) for oid in oids]
 
+    def get_small(self, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, bytes]]:
+        """Return type and content of those of ``oids`` that exist: all is at hand here."""
+        objects = self._objects
+        return {oid: objects[oid] for oid in oids if oid in objects}
+
     def header(self, oid: Oid) -> ObjectHeader:
         """Return type and size.
 

@@ -118,6 +118,13 @@ class Objects(Protocol):
             CorruptObjectError: If one is damaged.
         """
 
+    def get_small(self, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, bytes]]:
+        """Return type and content, verified, of those of ``oids`` that are quick to read.
+
+        Whatever is large, hard to get at, damaged or missing is left out: ``header`` and ``get``
+        tell. What is returned takes some 64 KiB of memory per object at most.
+        """
+
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return at most ``size`` bytes (``None``: all) from ``offset``, inflating no more.
 

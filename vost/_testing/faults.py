@@ -61,6 +61,11 @@ class FaultyObjects:
         self._faults.step()
         return self._objects.get_many(oids)
 
+    def get_small(self, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, bytes]]:
+        """Return type and content of what is quick to read, or fail."""
+        self._faults.step()
+        return self._objects.get_small(oids)
+
     def get_range(self, oid: Oid, offset: int, size: int | None) -> bytes:
         """Return a part of the content, or fail."""
         self._faults.step()

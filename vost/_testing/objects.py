@@ -94,6 +94,14 @@ class ObjectsContract:
         with pytest.raises(ObjectNotFoundError, match=MISSING.hex()):
             objects.get_many([*oids, MISSING, *oids])
 
+    def test_get_small_returns_nothing_but_what_get_returns(self, objects: Objects) -> None:
+        """It may leave out what it likes, and what does not exist is left out."""
+        oids = self.store(objects, sample_contents())
+        found = objects.get_small([*oids, MISSING, oids[0]])
+        assert found == {oid: objects.get(oid) for oid in found}
+        assert set(found) <= set(oids)
+        assert objects.get_small([]) == {}
+
     def test_ids_are_those_of_git(self, objects: Objects) -> None:
         """The id is the SHA-1 of header and content."""
         assert self.store(objects, [b"hello"]) == [HELLO]

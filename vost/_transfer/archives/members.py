@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from vost._engine.contents import STREAM_THRESHOLD, BytesContent
+from vost._engine.contents import BytesContent
+from vost._engine.localfiles import STREAM_THRESHOLD
 from vost._engine.trees import Entry
 from vost._model.changes import ChangeError
 from vost._model.errors import ArchiveError

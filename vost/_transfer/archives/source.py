@@ -59,7 +59,7 @@ def opened(source: str | IO[bytes]) -> Iterator[Source]:
     if not isinstance(source, str):
         yield Source(name_of(source), source)
         return
-    with open(source, "rb") as file:  # noqa: PTH123 - text in messages stays as it was given
+    with open(source, "rb") as file:
         yield Source(source, file)
 
 

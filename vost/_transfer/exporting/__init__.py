@@ -1,0 +1,1 @@
+"""Copying from a repository to the local disk: resolve, plan, execute."""

@@ -1,0 +1,84 @@
+"""What is known of local files, and what a copy to disk adds to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from vost._storage.statcache import STAT_CACHE_NAME, StatCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vost._model.objects import Oid
+    from vost._storage.statcache import DirectoryRecord
+
+_SECOND = 1_000_000_000
+# No file system has a clock that ticks more seldom.
+_COARSEST_TICK = 2 * _SECOND
+# Between what is written and the moment when the cache is saved.
+_MARGIN = 2 * _COARSEST_TICK
+
+
+class KnownFiles:
+    """The stat cache during one copy below one directory.
+
+    Whether an entry is racy is decided here, when it is made: files that were read and files that
+    were written are judged by different rules.
+
+    Args:
+        git_dir: Where the cache lies; ``None``: there is none.
+        dest: The directory.
+    """
+
+    def __init__(self, git_dir: Path | None, dest: str) -> None:
+        self._cache = StatCache.load(git_dir and git_dir / STAT_CACHE_NAME)
+        self._top = os.path.abspath(dest)
+        self._started = time.time_ns()
+        self.remembers = git_dir is not None
+
+    def directory(self, path: str) -> DirectoryRecord:
+        """Return what is known of the directory at ``path`` below the top."""
+        return self._cache.directory(f"{self._top.rstrip('/')}/{path}" if path else self._top)
+
+    def put_read(
+        self, record: DirectoryRecord, name: str, status: os.stat_result, oid: Oid, mode: int
+    ) -> None:
+        """Remember what was read from a file, unless it may change without a trace.
+
+        Args:
+            record: Of its directory.
+            name: Its name.
+            status: Its status before it was read.
+            oid: Id of the blob with its content.
+            mode: Its Git mode.
+        """
+        if max(status.st_mtime_ns, status.st_ctime_ns) < self._started - _COARSEST_TICK:
+            record.put(name, status, oid, mode)
+
+    def put_written(
+        self, record: DirectoryRecord, name: str, status: os.stat_result, oid: Oid, mode: int
+    ) -> None:
+        """Remember what was written to a file whose time was set to that of the commit.
+
+        Who writes to it afterwards sets its time to the present: that shows, but for a clock that
+        ticks too seldom to tell the present from the commit's time.
+        """
+        ctime = status.st_ctime_ns
+        if ctime % _SECOND or abs(ctime - status.st_mtime_ns) > _COARSEST_TICK:
+            record.put(name, status, oid, mode)
+
+    def forget(self, path: str, names: list[str]) -> None:
+        """Drop what is known of files that are gone from the directory at ``path``."""
+        record = self.directory(path)
+        if names and record.rows:
+            record.retain(record.rows.keys() - names)
+
+    def save(self) -> None:
+        """Keep what was found out for the next time."""
+        self._cache.save(time.time_ns() + _MARGIN)
+
+    def close(self) -> None:
+        """Release the cache. Idempotent."""
+        self._cache.close()
