@@ -18,6 +18,7 @@ from vost._model.errors import (
     CorruptObjectError,
     GitError,
     HistoryError,
+    InvalidBundleError,
     InvalidPathError,
     InvalidRefNameError,
     LockedError,
@@ -31,6 +32,10 @@ from vost._model.errors import (
     ReadOnlySnapshotError,
     RefExistsError,
     RefNotFoundError,
+    RemoteAccessError,
+    RemoteConnectionError,
+    RemoteError,
+    RemoteRejectedError,
     RepositoryNotFoundError,
     StaleSnapshotError,
     UnsupportedRepositoryError,
@@ -52,6 +57,13 @@ from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
 from vost.refs import RefDict
+from vost.remote import (
+    MirrorDiff,
+    RefChange,
+    bundle_export,
+    bundle_import,
+    resolve_credentials,
+)
 from vost.retry import retry_write
 from vost.store import GitStore
 
@@ -73,9 +85,11 @@ __all__ = (
     "GitError",
     "GitStore",
     "HistoryError",
+    "InvalidBundleError",
     "InvalidPathError",
     "InvalidRefNameError",
     "LockedError",
+    "MirrorDiff",
     "MissingObjectError",
     "NotARepositoryError",
     "NoteDict",
@@ -89,10 +103,15 @@ __all__ = (
     "Progress",
     "ReadOnlySnapshotError",
     "Reader",
+    "RefChange",
     "RefDict",
     "RefExistsError",
     "RefNotFoundError",
     "ReflogEntry",
+    "RemoteAccessError",
+    "RemoteConnectionError",
+    "RemoteError",
+    "RemoteRejectedError",
     "RepositoryNotFoundError",
     "Signature",
     "SnapshotWriter",
@@ -103,7 +122,10 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )
 

@@ -19,9 +19,11 @@ from vost import (
     FileType,
     GitError,
     HistoryError,
+    InvalidBundleError,
     InvalidPathError,
     InvalidRefNameError,
     LockedError,
+    MirrorDiff,
     MissingObjectError,
     NotARepositoryError,
     NoteNotFoundError,
@@ -31,9 +33,14 @@ from vost import (
     PathNotFoundError,
     Progress,
     ReadOnlySnapshotError,
+    RefChange,
     RefExistsError,
     ReflogEntry,
     RefNotFoundError,
+    RemoteAccessError,
+    RemoteConnectionError,
+    RemoteError,
+    RemoteRejectedError,
     RepositoryNotFoundError,
     Signature,
     StaleSnapshotError,
@@ -50,6 +57,7 @@ from vost_sync.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost_sync.fs import FS
 from vost_sync.notes import NoteDict, NoteNamespace, NotesBatch
 from vost_sync.refs import RefDict
+from vost_sync.remote import bundle_export, bundle_import, resolve_credentials
 from vost_sync.retry import retry_write
 from vost_sync.store import GitStore
 
@@ -69,9 +77,11 @@ __all__ = (
     "GitError",
     "GitStore",
     "HistoryError",
+    "InvalidBundleError",
     "InvalidPathError",
     "InvalidRefNameError",
     "LockedError",
+    "MirrorDiff",
     "MissingObjectError",
     "NotARepositoryError",
     "NoteDict",
@@ -85,10 +95,15 @@ __all__ = (
     "Progress",
     "ReadOnlySnapshotError",
     "Reader",
+    "RefChange",
     "RefDict",
     "RefExistsError",
     "RefNotFoundError",
     "ReflogEntry",
+    "RemoteAccessError",
+    "RemoteConnectionError",
+    "RemoteError",
+    "RemoteRejectedError",
     "RepositoryNotFoundError",
     "Signature",
     "SnapshotWriter",
@@ -99,6 +114,9 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )
