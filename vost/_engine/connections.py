@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import urllib3
-from dulwich.client import SubprocessWrapper, TraditionalGitClient
+from dulwich.client import (
+    SubprocessWrapper,
+    TraditionalGitClient,
+    Urllib3HttpGitClient,
+    default_urllib3_manager,
+)
 from dulwich.protocol import TCP_GIT_PORT, Protocol
 
 from vost._model.errors import RemoteError
@@ -184,6 +189,33 @@ def _without_slash(path: bytes) -> bytes:
     return path[1:] if path.startswith(b"/~") else path
 
 
+class HttpClient(Urllib3HttpGitClient):
+    """A client of an HTTP server.
+
+    Args:
+        url: The URL, without credentials.
+        user: Who logs in; ``None``: nobody. It goes into a header, and only to this host.
+        password: The password.
+        timeout: Seconds to wait for a connection, and for each answer.
+    """
+
+    def __init__(self, url: str, user: str | None, password: str | None, *, timeout: float) -> None:
+        self._pool = default_urllib3_manager(
+            None,
+            pool_manager_cls=GuardedPool,
+            proxy_manager_cls=GuardedProxy,
+            base_url=url,
+            timeout=timeout,
+        )
+        super().__init__(
+            url, pool_manager=self._pool, username=user, password=password, thin_packs=False
+        )
+
+    def close(self) -> None:
+        """Close all connections. Idempotent."""
+        self._pool.clear()
+
+
 class GuardedPool(urllib3.PoolManager):
     """Connections to HTTP servers: no redirect to another scheme, and none of what was posted."""
 
@@ -205,7 +237,15 @@ class GuardedPool(urllib3.PoolManager):
             raise RemoteError(f"refused a redirect from {first}:// to {scheme}://")
         if kw.get("retries") is None:
             kw["retries"] = urllib3.Retry(connect=1, read=0, redirect=5, status=0, other=0)
-        return super().urlopen(method, url, redirect=redirect and method == "GET", **kw)
+        response = super().urlopen(method, url, redirect=redirect and method == "GET", **kw)
+        self.__dict__.setdefault("responses", []).append(response)
+        return response
+
+    def clear(self) -> None:
+        """Close all connections, also those of responses that nobody has read to the end."""
+        for response in self.__dict__.pop("responses", []):
+            response.close()
+        super().clear()
 
 
 class GuardedProxy(GuardedPool, urllib3.ProxyManager):

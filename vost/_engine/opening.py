@@ -7,6 +7,7 @@ thread: importing all of it with the package would take a third longer.
 from __future__ import annotations
 
 import os
+import sys
 import time
 import weakref
 from importlib import import_module
@@ -195,6 +196,8 @@ def _tracked(repository: Repository) -> Repository:
 # Modules that the layers below import late, where they need them.
 _LATE_MODULES = ("dulwich.pack", "fnmatch", "queue", "random", "shutil", "socket", "tempfile")
 
+_NETWORK_MODULES = {"dulwich.client", "urllib3", "vost._engine.transport"}
+
 
 def _finish_imports() -> None:
     """Import now what would be imported late.
@@ -204,6 +207,9 @@ def _finish_imports() -> None:
     """
     if _open_repositories:
         for name in _LATE_MODULES:
+            import_module(name)
+        # Heavy, and seldom needed: only if somebody has begun.
+        for name in _NETWORK_MODULES & sys.modules.keys():
             import_module(name)
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dulwich.client import GitClient, Urllib3HttpGitClient, default_urllib3_manager
 from dulwich.errors import GitProtocolError
 from dulwich.objects import ZERO_SHA
 from dulwich.pack import UnpackedObject
 
-from vost._engine.connections import DaemonClient, GuardedPool, GuardedProxy, ShellClient
+from vost._engine.connections import DaemonClient, HttpClient, ShellClient
 from vost._engine.packing import entry_chunks, outgoing
 from vost._engine.reachable import missing_objects
 from vost._engine.remoteerrors import printable, translated
@@ -26,6 +25,8 @@ from vost._storage.refchecks import is_ref_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from dulwich.client import GitClient
 
     from vost._engine.remotes import Remote
     from vost._engine.repository import Repository
@@ -186,8 +187,10 @@ class Transport:
                 if atomic and not diffs and "atomic" in str(error):
                     raise _NoAtomicPushError from error
                 raise
-        self._require_accepted(result.ref_status or {})
-        return diffs[-1]
+        diff = diffs[-1]
+        if not dry_run and not diff.in_sync:
+            self._require_accepted(diff, result.ref_status)
+        return diff
 
     def _records(self, repository: Repository, oids: list[Oid]) -> Iterator[UnpackedObject]:
         total = len(oids)
@@ -199,14 +202,27 @@ class Transport:
             yield record
         self._lines(b"writing objects: 100%% (%d/%d), done.\n" % (total, total))
 
-    def _require_accepted(self, status: Mapping[bytes, str | None]) -> None:
+    def _require_accepted(
+        self, diff: MirrorDiff, status: Mapping[bytes, str | None] | None
+    ) -> None:
+        """Check that the remote has confirmed every change.
+
+        Raises:
+            RemoteRejectedError: If it has refused one.
+            RemoteError: If it has not said what became of one.
+        """
+        where, told = self._remote.display, status or {}
         refused = [
             f"{_text(ref)} ({printable(self._remote.without_secrets(reason))})"
-            for ref, reason in sorted(status.items())
+            for ref, reason in sorted(told.items())
             if reason is not None
         ]
         if refused:
-            raise RemoteRejectedError(f"{self._remote.display} refused: {', '.join(refused)}")
+            raise RemoteRejectedError(f"{where} refused: {', '.join(refused)}")
+        confirmed = {_text(ref) for ref in told}
+        for change in (*diff.add, *diff.update, *diff.delete):
+            if change.ref not in confirmed:
+                raise RemoteError(f"{where} does not say what became of {change.ref}: look there")
 
     @property
     def _path(self) -> str:
@@ -266,20 +282,7 @@ def open_client(remote: Remote) -> GitClient:
         return DaemonClient(remote.host, remote.port, timeout=TIMEOUT)
     if remote.scheme == "ssh":
         return ShellClient(remote.host, remote.port, remote.user, timeout=TIMEOUT)
-    return Urllib3HttpGitClient(
-        remote.base_url,
-        pool_manager=default_urllib3_manager(
-            None,
-            pool_manager_cls=GuardedPool,
-            proxy_manager_cls=GuardedProxy,
-            base_url=remote.base_url,
-            timeout=TIMEOUT,
-        ),
-        # Goes into a header, and only to the host that it is for.
-        username=remote.user,
-        password=remote.password,
-        thin_packs=False,
-    )
+    return HttpClient(remote.base_url, remote.user, remote.password, timeout=TIMEOUT)
 
 
 def read_refs(refs: Mapping[bytes, bytes], display: str) -> dict[str, Oid]:
