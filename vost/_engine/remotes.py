@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
-_HOST = re.compile(r"[A-Za-z0-9._~%:-]+")
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
 _NETWORK = ("http", "https", "git", "ssh")
 _LOCAL = "local"
 
@@ -115,7 +115,7 @@ def _looks_like_scp(url: str) -> bool:
     before, colon, _ = url.partition(":")
     if not colon or "/" in before or "\\" in before:
         return False
-    return "@" in before or len(before) != 1  # "C:" is a drive
+    return "@" in before or len(before) > 1 or before == "["  # "C:" is a drive
 
 
 def _unsupported(url: str) -> str:
