@@ -99,8 +99,8 @@ class ReceivedPack:
 
     def entries(self) -> Iterator[PackEntry]:
         """Yield the raw entries, in the order of the pack."""
-        ends = [*self._starts[1:], self._end]
-        for number, end in enumerate(ends):
+        for number in range(len(self)):
+            last = number + 1 == len(self)
             yield PackEntry(
                 oid=self._oids[number],
                 kind=self._kinds[number],
@@ -108,7 +108,7 @@ class ReceivedPack:
                 base=self._base_oid(number),
                 start=self._starts[number],
                 data_start=self._data_starts[number],
-                end=end,
+                end=self._end if last else self._starts[number + 1],
                 crc=None,
                 handle=self._handle,
             )
