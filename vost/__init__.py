@@ -41,6 +41,7 @@ from vost._model.errors import (
     UnsupportedRepositoryError,
     VostError,
 )
+from vost._model.mirror import MirrorDiff, RefChange
 from vost._model.progress import Progress
 from vost._model.types import (
     BlobOid,
@@ -57,13 +58,7 @@ from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
 from vost.refs import RefDict
-from vost.remote import (
-    MirrorDiff,
-    RefChange,
-    bundle_export,
-    bundle_import,
-    resolve_credentials,
-)
+from vost.remote import bundle_export, bundle_import, resolve_credentials
 from vost.retry import retry_write
 from vost.store import GitStore
 

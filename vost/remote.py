@@ -1,11 +1,10 @@
-"""Mirrors: backup, restore and bundles of a whole repository, and credentials for it."""
+"""Bundles as functions, and credentials for the URLs of mirrors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vost._engine import credentials
-from vost._model.mirror import MirrorDiff, RefChange
 from vost._offload import run
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from vost.store import GitStore
 
-__all__ = ("MirrorDiff", "RefChange", "bundle_export", "bundle_import", "resolve_credentials")
+__all__ = ("bundle_export", "bundle_import", "resolve_credentials")
 
 
 async def resolve_credentials(url: str) -> str:

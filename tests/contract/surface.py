@@ -17,9 +17,11 @@ NAMES = (
     "FileType",
     "GitError",
     "GitStore",
+    "MirrorDiff",
     "NoteDict",
     "NoteNamespace",
     "NotesBatch",
+    "RefChange",
     "RefDict",
     "ReflogEntry",
     "Signature",
@@ -27,10 +29,13 @@ NAMES = (
     "StatResult",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )
-"""The top-level names (section 1) of the core: no copying of trees, excludes or mirrors."""
+"""The top-level names (section 1) of the core: no copying of trees, no excludes."""
 
 WRITE = "message=None, mode=None, parents=None"
 
@@ -38,6 +43,11 @@ METHODS = {
     "GitStore": {
         "open": 'path, *, create=True, branch="main", author="vost", email="vost@localhost",'
         " compression=None, big_file_threshold=None",
+        "backup": "url, *, dry_run=False, progress=None, refs=None, format=None, squash=False",
+        "restore": "url, *, dry_run=False, progress=None, refs=None, format=None, delete=True,"
+        " allow_empty=False",
+        "bundle_export": "path, *, refs=None, squash=False, progress=None",
+        "bundle_import": "path, *, refs=None, progress=None",
         "fs": "ref, *, back=0",
         "read_by_hash": "hash, *, offset=0, size=None",
         "has_hash": "hash",
@@ -96,6 +106,7 @@ METHODS = {
 """The methods that both faces have, with the contract's parameters."""
 
 ADDED_PARAMETERS = {
+    "GitStore.backup": "allow_empty=False",
     "GitStore.open": "durable=False, follow_alternates=False",
     "FS.open": 'encoding="utf-8"',
     "FS.log": "limit=None",
@@ -184,6 +195,7 @@ CONSTRUCTORS = {
     "ChangeAction": "path, action",
     "ChangeError": "path, error",
     "FileEntry": "path, type, src=None",
+    "RefChange": "ref, old_target=None, new_target=None",
     "FileEntry.from_mode": "path, mode, src=None",
     "ReflogEntry": "old_sha, new_sha, committer, timestamp, message",
     "Signature": "name, email",
@@ -194,7 +206,10 @@ CONSTRUCTORS = {
 """Parameters of what users construct."""
 
 FUNCTIONS = {
+    "bundle_export": "store, path, *, refs=None, squash=False, progress=None",
+    "bundle_import": "store, path, *, refs=None, progress=None",
     "disk_glob": "pattern",
+    "resolve_credentials": "url",
     "retry_write": f"store, branch, path, data, *, {WRITE}, retries=5",
 }
 """Functions at the top level: the async face awaits them."""
@@ -203,7 +218,12 @@ ERRORS = {
     "VostError": Exception,
     "GitError": Exception,
     "CorruptObjectError": Exception,
+    "InvalidBundleError": ValueError,
     "MissingObjectError": KeyError,
+    "RemoteError": Exception,
+    "RemoteAccessError": PermissionError,
+    "RemoteConnectionError": ConnectionError,
+    "RemoteRejectedError": Exception,
     "StaleSnapshotError": Exception,
     "ObjectNotFoundError": KeyError,
     "RefNotFoundError": KeyError,
