@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vost._engine import credentials
 from vost._offload import run
 
 if TYPE_CHECKING:
@@ -34,7 +33,13 @@ async def resolve_credentials(url: str) -> str:
     """
     if not isinstance(url, str):
         raise TypeError(f"url must be str, not {type(url).__name__}")
-    return await run(credentials.resolve_credentials, url)
+    return await run(_resolve, url)
+
+
+def _resolve(url: str) -> str:
+    from vost._engine.credentials import resolve_credentials  # late: few programs ask
+
+    return resolve_credentials(url)
 
 
 async def bundle_export(

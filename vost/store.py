@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vost import _mirroring
 from vost._arguments import check_range, hash_argument
 from vost._engine import branches, lookup
 from vost._engine.maintenance import collect_garbage, pack_loose_objects
-from vost._engine.mirror import MirrorOptions
 from vost._engine.opening import (
     OpenOptions,
     configure_repository,
     memory_repository,
     open_repository,
 )
-from vost._engine.refspecs import make_selection
+from vost._mirroring import carry_out
 from vost._model.objects import is_hex_oid, oid_from_hex
 from vost._model.refnames import check_branch_name
 from vost._model.types import Signature
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from vost._engine.mirror import Operation
+    from vost._engine.operations import Surroundings
     from vost._engine.repository import Repository
     from vost._model.mirror import MirrorDiff
     from vost._model.progress import Progress
@@ -267,10 +267,21 @@ class GitStore:
         Example:
             >>> diff = await store.backup("https://git.example/data.git")
         """
-        options = MirrorOptions(make_selection(refs), dry_run=dry_run, allow_empty=allow_empty)
-        return await _mirroring.backup(
-            self._repository, url, options, progress, format, squash=squash
-        )
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import backup_operation  # late: see there
+
+            return backup_operation(
+                around,
+                url,
+                refs=refs,
+                dry_run=dry_run,
+                format=format,
+                squash=squash,
+                allow_empty=allow_empty,
+            )
+
+        return await carry_out(self._repository, progress, make, dry_run=dry_run)
 
     async def restore(
         self,
@@ -316,8 +327,21 @@ class GitStore:
         Example:
             >>> diff = await store.restore("backup.git", dry_run=True)
         """
-        options = MirrorOptions(make_selection(refs), dry_run, delete, allow_empty)
-        return await _mirroring.restore(self._repository, url, options, progress, format)
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import restore_operation  # late: see there
+
+            return restore_operation(
+                around,
+                url,
+                refs=refs,
+                dry_run=dry_run,
+                format=format,
+                delete=delete,
+                allow_empty=allow_empty,
+            )
+
+        return await carry_out(self._repository, progress, make, dry_run=dry_run)
 
     async def bundle_export(
         self,
@@ -344,8 +368,13 @@ class GitStore:
         Example:
             >>> await store.bundle_export("data.bundle", refs={"main": "snapshot"})
         """
-        selection = make_selection(refs)
-        await _mirroring.export_bundle(self._repository, path, selection, progress, squash=squash)
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import export_operation  # late: see there
+
+            return export_operation(around, path, refs=refs, squash=squash)
+
+        await carry_out(self._repository, progress, make)
 
     async def bundle_import(
         self,
@@ -371,8 +400,13 @@ class GitStore:
         Example:
             >>> await store.bundle_import("data.bundle")
         """
-        selection = make_selection(refs)
-        await _mirroring.import_bundle(self._repository, path, selection, progress)
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import import_operation  # late: see there
+
+            return import_operation(around, path, refs=refs)
+
+        await carry_out(self._repository, progress, make)
 
     async def pack(self, *, progress: Callable[[Progress], None] | None = None) -> int:
         """Put all loose objects into one pack, and return how many these were.

@@ -196,7 +196,11 @@ def _tracked(repository: Repository) -> Repository:
 # Modules that the layers below import late, where they need them.
 _LATE_MODULES = ("dulwich.pack", "fnmatch", "queue", "random", "shutil", "socket", "tempfile")
 
-_NETWORK_MODULES = {"dulwich.client", "urllib3", "vost._engine.transport"}
+_SELDOM_MODULES = {
+    "vost._engine.credentials",
+    "vost._engine.operations",
+    "vost._engine.transport",
+}
 
 
 def _finish_imports() -> None:
@@ -209,7 +213,7 @@ def _finish_imports() -> None:
         for name in _LATE_MODULES:
             import_module(name)
         # Heavy, and seldom needed: only if somebody has begun.
-        for name in _NETWORK_MODULES & sys.modules.keys():
+        for name in _SELDOM_MODULES & sys.modules.keys():
             import_module(name)
 
 
