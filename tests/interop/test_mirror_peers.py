@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -290,6 +291,26 @@ def peak_of(action: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyError])
+def test_error_of_the_callers_progress_is_not_taken_for_the_servers(
+    server: Server, store: Any, git: Git, error: type[Exception]
+) -> None:
+    git.init(server.path())
+
+    def fail(line: bytes) -> None:
+        raise error("mine")
+
+    with pytest.raises(error, match="mine") as caught:
+        store.backup(server.url(), progress=fail)
+    assert type(caught.value) is error
+    assert refs_of(git, server.path()) == {}
+    store.backup(server.url())
+    there = vost_sync.GitStore.memory(branch=None)
+    with pytest.raises(error, match="mine") as caught:
+        there.restore(server.url(), progress=fail)
+    assert type(caught.value) is error
+
+
 # --- credentials
 
 
@@ -300,11 +321,19 @@ def test_credentials_appear_nowhere_but_in_the_header(
     secrets = [LOGIN[1], LOGIN_IN_URL.rstrip("@"), LOGIN_IN_URL.split(":")[1].rstrip("@"), "us er"]
     git.init(served / "r.git")
     seen: list[str] = [caplog.text]
+
+    def look(line: bytes) -> None:
+        """Look at what anybody on the machine can see of us and our children."""
+        seen.append(line.decode())
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                seen.append(file.read_text(errors="replace"))
+
     with peers.http_backend(served, git.home, login=LOGIN) as peer:
         url = peer.url.replace("//", "//" + LOGIN_IN_URL) + "/r.git"
-        store.backup(url, progress=lambda line: seen.append(line.decode()))
+        store.backup(url, progress=look)
         there = vost_sync.GitStore.open(tmp_path / "there.git", branch=None)
-        there.restore(url, progress=lambda line: seen.append(line.decode()))
+        there.restore(url, progress=look)
         for bad in (url.replace("r.git", "none.git"), url.replace("us%20er", "us%20er2")):
             for attempt in (store.restore, store.backup):
                 with pytest.raises(OSError) as caught:

@@ -91,6 +91,14 @@ class Conversation:
 
         return guarded
 
+    def guard_each(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items of an iterator of ours, whose errors are told apart likewise."""
+        try:
+            yield from items
+        except BaseException as error:
+            self.own_error = error
+            raise
+
 
 @contextmanager
 def translated(remote: Remote) -> Iterator[Conversation]:
@@ -104,7 +112,10 @@ def translated(remote: Remote) -> Iterator[Conversation]:
     try:
         yield conversation
     except Exception as error:
-        if isinstance(error, VostError) or conversation.own_error is not None:
+        own = conversation.own_error
+        if own is not None and own is not error:
+            raise own from error  # dulwich or urllib3 have made something else of it
+        if own is error or isinstance(error, VostError):
             raise
         problem = translate(error, remote, conversation.client)
         if problem is None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dulwich.client import GitClient
 
+    from vost._engine.remoteerrors import Conversation
     from vost._engine.remotes import Remote
     from vost._engine.repository import Repository
     from vost._model.mirror import MirrorDiff
@@ -171,7 +172,7 @@ class Transport:
                 reached.oid for reached in missing_objects(repository, wanted, known, self._check)
             ]
             self._lines(b"counting objects: %d, done.\n" % len(oids))
-            return len(oids), self._records(repository, oids)
+            return len(oids), conversation.guard_each(self._records(repository, oids, conversation))
 
         with translated(self._remote) as conversation:
             client = conversation.enter(open_client(self._remote))
@@ -192,13 +193,16 @@ class Transport:
             self._require_accepted(diff, result.ref_status)
         return diff
 
-    def _records(self, repository: Repository, oids: list[Oid]) -> Iterator[UnpackedObject]:
+    def _records(
+        self, repository: Repository, oids: list[Oid], conversation: Conversation
+    ) -> Iterator[UnpackedObject]:
         total = len(oids)
         for done, item in enumerate(outgoing(repository.objects, oids, self._check)):
             self._lines(b"writing objects: %d%% (%d/%d)\r" % (100 * done // total, done, total))
             # The kind does not matter: the entry comes complete, with its header.
             record = UnpackedObject(1, sha=item.oid)
-            record.comp_chunks = entry_chunks(repository, item)  # type: ignore[assignment]
+            chunks = conversation.guard_each(entry_chunks(repository, item))
+            record.comp_chunks = chunks  # type: ignore[assignment]
             yield record
         self._lines(b"writing objects: 100%% (%d/%d), done.\n" % (total, total))
 
