@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +258,42 @@ def test_refused_ref_is_named(server: Server, store: Any, git: Git) -> None:
     with pytest.raises(RemoteRejectedError, match=r"refs/heads/dev \(deletion prohibited\)"):
         store.backup(server.url())
     assert "refs/heads/more" not in refs_of(git, path), "all or none"
+
+
+def test_server_that_stops_in_the_middle_of_a_push_is_a_remote_error(
+    server: Server, store: Any, git: Git
+) -> None:
+    path = git.init(server.path())
+    git(path, "config", "receive.maxInputSize", "1000")
+    store.branches["main"].write("more", os.urandom(4 << 20))
+    with pytest.raises(RemoteError) as caught:
+        store.backup(server.url())
+    assert type(caught.value) in {RemoteError, RemoteConnectionError, RemoteRejectedError}
+    assert refs_of(git, path) == {}
+
+
+def test_server_that_only_serves_files_is_told_so(served: Path, git: Git, store: Any) -> None:
+    git.init(served / "r.git")
+    store.backup(served / "r.git")
+    git(served / "r.git", "update-server-info")
+    handler = functools.partial(QuietFiles, directory=str(served))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        thread = threading.Thread(target=files.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            for attempt in (store.restore, store.backup):
+                with pytest.raises(RemoteError, match="only serves files"):
+                    attempt(f"http://127.0.0.1:{files.server_address[1]}/r.git")
+        finally:
+            files.shutdown()
+            thread.join()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    """Serves files, and keeps quiet about it."""
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 def test_server_that_cannot_do_it_at_once_is_told_one_by_one(

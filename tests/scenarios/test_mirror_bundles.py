@@ -162,6 +162,14 @@ async def test_squash_makes_commits_of_annotated_tags(disk_store, repo, bare, tm
     assert git(bare, "cat-file", "-t", "annotated") == "commit"
 
 
+async def test_squash_of_what_is_no_commit_is_refused(disk_store, repo, tmp_path, git):
+    fs = await filled(disk_store)
+    git(repo, "tag", "blob", f"{fs.commit_hash}:large")
+    with pytest.raises(ValueError, match="refs/tags/blob does not point to a commit"):
+        await disk_store.bundle_export(tmp_path / "x.bundle", squash=True)
+    await disk_store.bundle_export(tmp_path / "x.bundle")
+
+
 async def test_squash_is_for_bundles_only(store, tmp_path):
     await filled(store)
     with pytest.raises(ValueError, match="squash is only supported for bundle output"):
@@ -249,18 +257,20 @@ async def test_every_flipped_byte_of_a_pack_is_noticed(store, face, tmp_path):
     await target.bundle_import(bundle)
 
 
-async def test_bundle_that_continues_another_needs_it(store, face, tmp_path, git):
+@pytest.mark.parametrize("count", [1, 60])
+async def test_bundle_that_continues_another_needs_it(store, face, tmp_path, git, count):
     source = git.init(tmp_path / "source.git")
     text = b"".join(b"line %d\n" % n for n in range(500))
     commit_files(git, source, {"text": text})
     git(source, "bundle", "create", "-q", tmp_path / "one.bundle", "main")
-    commit_files(git, source, {"text": text + b"more\n"})
-    git(source, "bundle", "create", "-q", tmp_path / "two.bundle", "main~1..main")
+    others = [{"text": text + b"%d\n" % n} for n in range(count - 1)]
+    commit_files(git, source, {"text": text + b"more\n"}, others=[*others, {"text": text + b"end"}])
+    git(source, "bundle", "create", "-q", tmp_path / "two.bundle", f"main~{count + 1}..main")
     with pytest.raises(InvalidBundleError, match="import the bundle that it continues first"):
         await store.bundle_import(tmp_path / "two.bundle")
     await store.bundle_import(tmp_path / "one.bundle")
     await store.bundle_import(tmp_path / "two.bundle")
-    assert await (await store.branches["main"]).read("text") == text + b"more\n"
+    assert await (await store.branches["main"]).read("text") == text + b"end"
 
 
 async def test_failed_export_leaves_the_old_file(disk_store, repo, tmp_path):

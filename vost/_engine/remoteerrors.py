@@ -95,6 +95,8 @@ class Conversation:
         """Yield the items of an iterator of ours, whose errors are told apart likewise."""
         try:
             yield from items
+        except GeneratorExit:
+            raise  # nobody wants more: that is no error of ours
         except BaseException as error:
             self.own_error = error
             raise
@@ -114,7 +116,7 @@ def translated(remote: Remote) -> Iterator[Conversation]:
     except Exception as error:
         own = conversation.own_error
         if own is not None and own is not error:
-            raise own from error  # dulwich or urllib3 have made something else of it
+            raise own from own.__cause__  # dulwich or urllib3 have made something else of it
         if own is error or isinstance(error, VostError):
             raise
         problem = translate(error, remote, conversation.client)
