@@ -19,6 +19,7 @@ from vost._model.errors import (
     CorruptObjectError,
     GitError,
     HistoryError,
+    InvalidBundleError,
     InvalidPathError,
     InvalidRefNameError,
     LockedError,
@@ -32,11 +33,16 @@ from vost._model.errors import (
     ReadOnlySnapshotError,
     RefExistsError,
     RefNotFoundError,
+    RemoteAccessError,
+    RemoteConnectionError,
+    RemoteError,
+    RemoteRejectedError,
     RepositoryNotFoundError,
     StaleSnapshotError,
     UnsupportedRepositoryError,
     VostError,
 )
+from vost._model.mirror import MirrorDiff, RefChange
 from vost._model.progress import Progress
 from vost._model.types import (
     BlobOid,
@@ -54,6 +60,7 @@ from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
 from vost.refs import RefDict
+from vost.remote import bundle_export, bundle_import, resolve_credentials
 from vost.retry import retry_write
 from vost.store import GitStore
 
@@ -77,9 +84,11 @@ __all__ = (
     "GitError",
     "GitStore",
     "HistoryError",
+    "InvalidBundleError",
     "InvalidPathError",
     "InvalidRefNameError",
     "LockedError",
+    "MirrorDiff",
     "MissingObjectError",
     "NotARepositoryError",
     "NoteDict",
@@ -93,10 +102,15 @@ __all__ = (
     "Progress",
     "ReadOnlySnapshotError",
     "Reader",
+    "RefChange",
     "RefDict",
     "RefExistsError",
     "RefNotFoundError",
     "ReflogEntry",
+    "RemoteAccessError",
+    "RemoteConnectionError",
+    "RemoteError",
+    "RemoteRejectedError",
     "RepositoryNotFoundError",
     "Signature",
     "SnapshotWriter",
@@ -107,7 +121,10 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )
 

@@ -14,6 +14,7 @@ from vost._engine.opening import (
     memory_repository,
     open_repository,
 )
+from vost._mirroring import carry_out
 from vost._model.objects import is_hex_oid, oid_from_hex
 from vost._model.refnames import check_branch_name
 from vost._model.types import Signature
@@ -23,12 +24,15 @@ from vost.notes import NoteDict
 from vost.refs import RefDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from vost._engine.mirror import Operation
+    from vost._engine.operations import Surroundings
     from vost._engine.repository import Repository
+    from vost._model.mirror import MirrorDiff
     from vost._model.progress import Progress
     from vost.fs import FS
 
@@ -215,6 +219,194 @@ class GitStore:
         if not is_hex_oid(text):
             return False
         return await run(lookup.has_blob, self._repository, oid_from_hex(text))
+
+    async def backup(
+        self,
+        url: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        progress: Callable[[bytes], None] | None = None,
+        refs: Iterable[str] | Mapping[str, str] | None = None,
+        format: str | None = None,
+        squash: bool = False,
+        allow_empty: bool = False,
+    ) -> MirrorDiff:
+        r"""Make the refs of another repository equal to those of this store.
+
+        What exists only there is deleted, and what differs is overwritten, in one step. Branches,
+        tags and notes are copied, ``HEAD`` is not; a repository that is made follows this store's.
+
+        Args:
+            url: ``http://``, ``https://``, ``ssh://``, ``git://`` or ``file://``, a local path, or
+                the path of a bundle (``.bundle``). A local repository that is missing is made.
+            dry_run: Only compare: nothing is changed or made anywhere.
+            progress: Called with lines of the transport as ``bytes``, such as
+                ``b"counting objects: 7, done.\n"``; a line that ends in ``\r`` is one that the
+                next replaces, and some of these are left out.
+            refs: Names of refs, short or full, or a dict of names to the names that they get
+                there; then nothing is deleted. ``None``: all refs.
+            format: ``"bundle"``: write a bundle, whatever the file is called. ``None``: as the
+                name says.
+            squash: For bundles: each ref becomes one commit without history.
+            allow_empty: Mirror a store without refs, which deletes every ref there.
+
+        Returns:
+            What was changed there, or would be. For a bundle: each ref of it, as added.
+
+        Raises:
+            KeyError: If a ref in ``refs`` does not exist.
+            ValueError: If the URL is of another form, something else is at the place, the store
+                has no refs, or an argument is invalid.
+            FileNotFoundError: If there is no repository at the URL.
+            PermissionError: If credentials are missing or refused.
+            ConnectionError: If there is no connection, or it breaks.
+            GitError: If talking to the repository fails, or it refuses a change.
+            StaleSnapshotError: If a ref of a local repository moved meanwhile; nothing was
+                changed.
+
+        Example:
+            >>> diff = await store.backup("https://git.example/data.git")
+        """
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import backup_operation  # late: see there
+
+            return backup_operation(
+                around,
+                url,
+                refs=refs,
+                dry_run=dry_run,
+                format=format,
+                squash=squash,
+                allow_empty=allow_empty,
+            )
+
+        return await carry_out(self._repository, progress, make, dry_run=dry_run)
+
+    async def restore(
+        self,
+        url: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        progress: Callable[[bytes], None] | None = None,
+        refs: Iterable[str] | Mapping[str, str] | None = None,
+        format: str | None = None,
+        delete: bool = True,
+        allow_empty: bool = False,
+    ) -> MirrorDiff:
+        """Make the refs of this store equal to those of another repository.
+
+        All refs change in one transaction, when every object is here and verified; each has a line
+        ``restore: <url>`` in its reflog, and the log of ``HEAD`` tells of those that are deleted.
+        The current branch stays, but a store without any ref takes over that of the source.
+
+        Args:
+            url: As for ``backup``.
+            dry_run: Only compare: nothing is changed.
+            progress: As for ``backup``.
+            refs: Names of refs of the source, short or full, or a dict of names to the names that
+                they get here; then nothing is deleted. ``None``: all refs.
+            format: ``"bundle"``: read a bundle, whatever the file is called. ``None``: as the name
+                says. From a bundle nothing is ever deleted.
+            delete: Delete refs that exist only here.
+            allow_empty: Mirror a source without refs, which deletes every ref here.
+
+        Returns:
+            What was changed here, or would be.
+
+        Raises:
+            KeyError: If a ref in ``refs`` does not exist there.
+            ValueError: If the URL is of another form, something else is at the place, the source
+                has no refs, or an argument is invalid.
+            FileNotFoundError: If nothing is at the URL.
+            PermissionError: If credentials are missing or refused.
+            ConnectionError: If there is no connection, or it breaks.
+            GitError: If talking to the repository fails, or objects are damaged or missing.
+            StaleSnapshotError: If a ref moved meanwhile; nothing was changed.
+
+        Example:
+            >>> diff = await store.restore("backup.git", dry_run=True)
+        """
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import restore_operation  # late: see there
+
+            return restore_operation(
+                around,
+                url,
+                refs=refs,
+                dry_run=dry_run,
+                format=format,
+                delete=delete,
+                allow_empty=allow_empty,
+            )
+
+        return await carry_out(self._repository, progress, make, dry_run=dry_run)
+
+    async def bundle_export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        refs: Iterable[str] | Mapping[str, str] | None = None,
+        squash: bool = False,
+        progress: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Write a Git bundle: refs with their complete history, in one file.
+
+        Args:
+            path: The file, replaced at once if it exists.
+            refs: Names of refs, short or full, or a dict of names to the names that they get.
+                ``None``: all branches, tags and notes.
+            squash: Each ref becomes one commit without history.
+            progress: As for ``backup``.
+
+        Raises:
+            KeyError: If a ref does not exist.
+            ValueError: If there is no ref to export, or two would get one name.
+            OSError: If the file cannot be written.
+
+        Example:
+            >>> await store.bundle_export("data.bundle", refs={"main": "snapshot"})
+        """
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import export_operation  # late: see there
+
+            return export_operation(around, path, refs=refs, squash=squash)
+
+        await carry_out(self._repository, progress, make)
+
+    async def bundle_import(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        refs: Iterable[str] | Mapping[str, str] | None = None,
+        progress: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Take over the refs of a Git bundle; refs that are only in the store stay.
+
+        Args:
+            path: The file.
+            refs: Names of refs in it, short or full, or a dict of names to the names that they get
+                here. ``None``: all refs.
+            progress: As for ``backup``.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            KeyError: If a ref is not in the bundle.
+            ValueError: If it is no bundle, a damaged one, or builds on commits that are not here.
+            StaleSnapshotError: If a ref moved meanwhile; nothing was changed.
+
+        Example:
+            >>> await store.bundle_import("data.bundle")
+        """
+
+        def make(around: Surroundings) -> Operation:
+            from vost._engine.operations import import_operation  # late: see there
+
+            return import_operation(around, path, refs=refs)
+
+        await carry_out(self._repository, progress, make)
 
     async def pack(self, *, progress: Callable[[Progress], None] | None = None) -> int:
         """Put all loose objects into one pack, and return how many these were.

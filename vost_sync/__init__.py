@@ -21,9 +21,11 @@ from vost import (
     FileType,
     GitError,
     HistoryError,
+    InvalidBundleError,
     InvalidPathError,
     InvalidRefNameError,
     LockedError,
+    MirrorDiff,
     MissingObjectError,
     NotARepositoryError,
     NoteNotFoundError,
@@ -33,9 +35,14 @@ from vost import (
     PathNotFoundError,
     Progress,
     ReadOnlySnapshotError,
+    RefChange,
     RefExistsError,
     ReflogEntry,
     RefNotFoundError,
+    RemoteAccessError,
+    RemoteConnectionError,
+    RemoteError,
+    RemoteRejectedError,
     RepositoryNotFoundError,
     Signature,
     StaleSnapshotError,
@@ -52,6 +59,7 @@ from vost_sync.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost_sync.fs import FS
 from vost_sync.notes import NoteDict, NoteNamespace, NotesBatch
 from vost_sync.refs import RefDict
+from vost_sync.remote import bundle_export, bundle_import, resolve_credentials
 from vost_sync.retry import retry_write
 from vost_sync.store import GitStore
 
@@ -73,9 +81,11 @@ __all__ = (
     "GitError",
     "GitStore",
     "HistoryError",
+    "InvalidBundleError",
     "InvalidPathError",
     "InvalidRefNameError",
     "LockedError",
+    "MirrorDiff",
     "MissingObjectError",
     "NotARepositoryError",
     "NoteDict",
@@ -89,10 +99,15 @@ __all__ = (
     "Progress",
     "ReadOnlySnapshotError",
     "Reader",
+    "RefChange",
     "RefDict",
     "RefExistsError",
     "RefNotFoundError",
     "ReflogEntry",
+    "RemoteAccessError",
+    "RemoteConnectionError",
+    "RemoteError",
+    "RemoteRejectedError",
     "RepositoryNotFoundError",
     "Signature",
     "SnapshotWriter",
@@ -103,6 +118,9 @@ __all__ = (
     "VostError",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )

@@ -36,7 +36,6 @@ class Block:
 
 LATER = {
     "Copy and sync": "all but `disk_glob` and `remove`: copying, synchronising, moving",
-    "Backup and restore": "mirrors",
 }
 """What stands below these headings belongs to parts of the API that come later."""
 
@@ -242,6 +241,14 @@ fs.time                  # datetime -- commit timestamp (timezone-aware)
 fs.author_name           # str -- commit author name
 fs.author_email          # str -- commit author email
 fs.changes               # ChangeReport | None -- changes from last operation
+""",
+    ),
+    Block(
+        "mirrors",
+        "Backup and restore",
+        """diff = repo.backup("https://github.com/user/repo.git")    # MirrorDiff
+diff = repo.restore("https://github.com/user/repo.git")   # MirrorDiff
+diff = repo.backup(url, dry_run=True)                      # preview only
 """,
     ),
     Block(

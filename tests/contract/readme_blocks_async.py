@@ -161,6 +161,10 @@ fs.author_name  # str -- commit author name
 fs.author_email  # str -- commit author email
 fs.changes  # ChangeReport | None -- changes from last operation
 """,
+    "mirrors": """diff = await repo.backup("https://github.com/user/repo.git")  # MirrorDiff
+diff = await repo.restore("https://github.com/user/repo.git")  # MirrorDiff
+diff = await repo.backup(url, dry_run=True)  # preview only
+""",
     "stale": """from vost import StaleSnapshotError
 
 fs = await repo.branches["main"]

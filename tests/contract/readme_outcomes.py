@@ -10,7 +10,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tests.contract.readme_worlds import BIG, LOCAL_BIG
-from vost import ChangeReport, FileEntry, FileType, ReflogEntry, StatResult, WalkEntry
+from vost import (
+    ChangeReport,
+    FileEntry,
+    FileType,
+    MirrorDiff,
+    RefChange,
+    ReflogEntry,
+    StatResult,
+    WalkEntry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,6 +253,21 @@ def _properties(world: World, ran: Ran) -> None:
     assert changes is None  # of a snapshot that was fetched: those of others are tested beside this
 
 
+def _mirrors(world: World, ran: Ran) -> None:
+    pushed, fetched, planned = ran.values["diff"]
+    added = [
+        RefChange("refs/heads/main", None, world.commit()),
+        RefChange("refs/tags/v1", None, world.commit("refs/tags/v1")),
+    ]
+    assert pushed == MirrorDiff(add=added)
+    assert fetched == MirrorDiff()
+    assert fetched.in_sync
+    assert planned == pushed
+    assert planned.total == 2
+    assert world.git(world.mirror, "rev-parse", "main") == world.commit()
+    assert not (world.directory / "elsewhere.git").exists()
+
+
 def _stale(world: World, ran: Ran) -> None:
     assert world.messages() == ["+ a.txt"]
     assert world.modes() == {"a.txt": PLAIN}
@@ -324,6 +348,7 @@ OUTCOMES: dict[str, Callable[[World, Ran], None]] = {
     "remove": _remove,
     "apply": _apply,
     "properties": _properties,
+    "mirrors": _mirrors,
     "stale": _stale,
     "retry": _retry,
     "notes": _notes,

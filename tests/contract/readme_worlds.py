@@ -51,6 +51,11 @@ class World:
         """Where the readme's ``/data/big.bin`` is: a test leaves the machine's own alone."""
         return str(self.directory / "data" / "big.bin")
 
+    @property
+    def mirror(self) -> Path:
+        """Where the readme's repository on the net is: a test leaves the net alone."""
+        return self.directory / "mirror.git"
+
     def begin(self, files: dict[str, Any] | None = None) -> vost_sync.GitStore:
         """Make the store, with a first commit that has these files."""
         self.has_store = True
@@ -59,7 +64,9 @@ class World:
         return store
 
     def code(self, code: str) -> str:
-        """Return a block as it is, but for the place of its local file."""
+        """Return a block as it is, but for the places of its local file and its remote."""
+        mirror = repr(str(self.mirror))
+        code = code.replace('"https://github.com/user/repo.git"', mirror)
         return code.replace('"/data/big.bin"', repr(self.local_big))
 
     def commit(self, revision: str = "main") -> str:
@@ -188,6 +195,12 @@ def _properties(world: World) -> None:
     world.begin({"a.txt": b"a"})
 
 
+def _mirrors(world: World) -> None:
+    store = world.begin({"a.txt": b"a"})
+    store.tags["v1"] = store.branches["main"]
+    world.names["url"] = str(world.directory / "elsewhere.git")
+
+
 def _stale(world: World) -> None:
     world.begin()
 
@@ -215,6 +228,7 @@ _WORLDS: dict[str, Callable[[World], None]] = {
     "remove": _remove,
     "apply": _apply,
     "properties": _properties,
+    "mirrors": _mirrors,
     "stale": _stale,
     "retry": _retry,
     "notes": _notes,

@@ -18,9 +18,11 @@ NAMES = (
     "FileType",
     "GitError",
     "GitStore",
+    "MirrorDiff",
     "NoteDict",
     "NoteNamespace",
     "NotesBatch",
+    "RefChange",
     "RefDict",
     "ReflogEntry",
     "Signature",
@@ -28,10 +30,13 @@ NAMES = (
     "StatResult",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 )
-"""The top-level names (section 1) of the core: no mirrors."""
+"""The top-level names (section 1)."""
 
 WRITE = "message=None, mode=None, parents=None"
 
@@ -39,6 +44,11 @@ METHODS = {
     "GitStore": {
         "open": 'path, *, create=True, branch="main", author="vost", email="vost@localhost",'
         " compression=None, big_file_threshold=None",
+        "backup": "url, *, dry_run=False, progress=None, refs=None, format=None, squash=False",
+        "restore": "url, *, dry_run=False, progress=None, refs=None, format=None, delete=True,"
+        " allow_empty=False",
+        "bundle_export": "path, *, refs=None, squash=False, progress=None",
+        "bundle_import": "path, *, refs=None, progress=None",
         "fs": "ref, *, back=0",
         "read_by_hash": "hash, *, offset=0, size=None",
         "has_hash": "hash",
@@ -108,6 +118,7 @@ METHODS = {
 """The methods that both faces have, with the contract's parameters."""
 
 ADDED_PARAMETERS = {
+    "GitStore.backup": "allow_empty=False",
     "GitStore.open": "durable=False, follow_alternates=False",
     "FS.open": 'encoding="utf-8"',
     "FS.log": "limit=None",
@@ -207,6 +218,7 @@ CONSTRUCTORS = {
     "ChangeError": "path, error",
     "ExcludeFilter": "*, patterns=None, exclude_from=None, gitignore=False",
     "FileEntry": "path, type, src=None",
+    "RefChange": "ref, old_target=None, new_target=None",
     "FileEntry.from_mode": "path, mode, src=None",
     "ReflogEntry": "old_sha, new_sha, committer, timestamp, message",
     "Signature": "name, email",
@@ -217,7 +229,10 @@ CONSTRUCTORS = {
 """Parameters of what users construct."""
 
 FUNCTIONS = {
+    "bundle_export": "store, path, *, refs=None, squash=False, progress=None",
+    "bundle_import": "store, path, *, refs=None, progress=None",
     "disk_glob": "pattern",
+    "resolve_credentials": "url",
     "retry_write": f"store, branch, path, data, *, {WRITE}, retries=5",
 }
 """Functions at the top level: the async face awaits them."""
@@ -226,7 +241,12 @@ ERRORS = {
     "VostError": Exception,
     "GitError": Exception,
     "CorruptObjectError": Exception,
+    "InvalidBundleError": ValueError,
     "MissingObjectError": KeyError,
+    "RemoteError": Exception,
+    "RemoteAccessError": PermissionError,
+    "RemoteConnectionError": ConnectionError,
+    "RemoteRejectedError": Exception,
     "StaleSnapshotError": Exception,
     "ObjectNotFoundError": KeyError,
     "RefNotFoundError": KeyError,

@@ -47,6 +47,15 @@ PRINTED = {
         r"4 processes counted to 40: nothing was lost",
         r"it took \d+ attempts; \d+ found that somebody had been faster",
     ),
+    "mirror.py": (
+        r"planned: \['refs/heads/main', 'refs/notes/commits', 'refs/tags/v1'\]",
+        r"backed up: 3 refs; again: 0",
+        r"bundle: # v2 git bundle",
+        r"restored: refs/heads/main",
+        r"v1 is back: b'first\\n'",
+        r"from the bundle: b'second\\n'",
+        r"reflog: restore: /data\.bundle",
+    ),
     "quickstart.py": (
         rf"imported (?P<files>\d+) files in one commit in {SECONDS}: 'Batch import: \+(?P=files)'",
         rf"read back \d+\.\d MB, every byte equal, in {SECONDS}",

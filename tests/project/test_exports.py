@@ -20,7 +20,7 @@ from tests.support.sources import ROOT
 # Parts that need an extra, or a test framework, to be imported.
 OPTIONAL = {"vost.cli", "vost.serve", "vost.fsspec", "vost.zarr", "vost.fuse"}
 
-# The documented names, less those of the parts that come later: copying, mirrors, bundles.
+# The documented names, less those of the parts that come later: copying.
 DOCUMENTED = {
     "Batch",
     "BlobOid",
@@ -34,9 +34,11 @@ DOCUMENTED = {
     "FileType",
     "GitError",
     "GitStore",
+    "MirrorDiff",
     "NoteDict",
     "NoteNamespace",
     "NotesBatch",
+    "RefChange",
     "RefDict",
     "ReflogEntry",
     "Signature",
@@ -44,7 +46,10 @@ DOCUMENTED = {
     "StatResult",
     "WalkEntry",
     "WriteEntry",
+    "bundle_export",
+    "bundle_import",
     "disk_glob",
+    "resolve_credentials",
     "retry_write",
 }
 

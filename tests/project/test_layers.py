@@ -56,6 +56,7 @@ FOREIGN = {
     "dulwich": ("vost._engine", "vost._storage"),
     "filelock": ("vost._storage",),
     "isal": ("vost._storage",),
+    "urllib3": ("vost._engine",),
     "pytest": ("vost.testing", "vost._testing"),
     "typing_extensions": tuple(ALLOWED),
     "_typeshed": tuple(ALLOWED),  # exists for type checkers only

@@ -154,6 +154,7 @@ ONE_HOP: dict[str, Operation] = {
     "RefDict.values": lambda b: b.store.branches.values(),
     "TextReader.__aenter__": lambda b: b.enter(b.fs.open("f", "r")),
     "disk_glob": lambda b: b.face.disk_glob(b.local + "*"),
+    "resolve_credentials": lambda b: b.face.resolve_credentials("ssh://host/path"),
 }
 
 # --- questions that cached trees and sizes answer without any hop, and else with one
@@ -202,7 +203,15 @@ async def one_tag_popped(bench: Bench) -> None:
     await bench.store.tags.popitem()
 
 
+async def imported(bench: Bench, importing: Callable[[str], Awaitable[Any]]) -> None:
+    path = bench.local + ".bundle"
+    await bench.store.bundle_export(path)
+    await importing(path)
+
+
 # --- everything else, with the reason
+
+MIRROR = "compares and transfers, moves the refs under the lock, takes back what nothing names"
 
 OTHER: dict[str, tuple[int, str, Operation]] = {
     "Batch.__aenter__": (0, "begins; nothing is staged", lambda b: b.enter(b.fs.batch())),
@@ -243,6 +252,24 @@ OTHER: dict[str, tuple[int, str, Operation]] = {
         lambda b: through(b.fs.batch().writer("n")),
     ),
     "BatchWriter.discard": (1, "drops the spool", lambda b: b.fs.batch().writer("n").discard()),
+    "GitStore.backup": (3, MIRROR, lambda b: b.store.backup(f"{b.local}-{b.branch}.git")),
+    "GitStore.restore": (
+        5,
+        "3 for the bundle; compares and finds nothing to do, closes",
+        lambda b: imported(b, b.store.restore),
+    ),
+    "GitStore.bundle_export": (3, MIRROR, lambda b: b.store.bundle_export(b.local + ".bundle")),
+    "GitStore.bundle_import": (5, "as restore", lambda b: imported(b, b.store.bundle_import)),
+    "bundle_export": (
+        3,
+        "as the method",
+        lambda b: b.face.bundle_export(b.store, b.local + ".bundle"),
+    ),
+    "bundle_import": (
+        5,
+        "as the method",
+        lambda b: imported(b, lambda path: b.face.bundle_import(b.store, path)),
+    ),
     "GitStore.__aenter__": (1, "the exit closes", lambda b: b.enter(b.store)),
     "GitStore.__aexit__": (1, "as close", lambda b: b.enter(b.store)),
     "NoteNamespace.clear": (3, "names, then reads and deletes each", lambda b: b.notes.clear()),

@@ -130,8 +130,9 @@ def _reachable(repository: Repository, among: set[Oid]) -> dict[Oid, None]:
 
 
 def _tips(repository: Repository) -> Iterator[Oid]:
-    for name, oid in repository.refs.list("refs/").items():
-        yield oid
+    refs = repository.refs.list("refs/")
+    yield from refs.values()
+    for name in ("HEAD", *refs):  # the log of HEAD tells of refs that were deleted
         for entry in repository.refs.reflog(name) or ():
             for text in (entry.old_sha, entry.new_sha):
                 if is_hex_oid(text):

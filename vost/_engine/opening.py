@@ -7,6 +7,7 @@ thread: importing all of it with the package would take a third longer.
 from __future__ import annotations
 
 import os
+import sys
 import time
 import weakref
 from importlib import import_module
@@ -68,8 +69,13 @@ def open_repository(path: str, options: OpenOptions) -> Repository:
     except RepositoryNotFoundError:
         if not options.create:
             raise
-        layout = _create(path, options)
+        return create_repository(path, options, lambda made: _begin(made, options.branch))[0]
     return _assemble(layout, path, options)
+
+
+def _begin(repository: Repository, branch: str | None) -> None:
+    if branch is not None:
+        create_branch(repository, branch)
 
 
 def configure_repository(repository: Repository, git_dir: str, values: dict[str, str]) -> None:
@@ -103,20 +109,39 @@ def memory_repository(options: OpenOptions) -> Repository:
     return _tracked(repository)
 
 
-def _create(path: str, options: OpenOptions) -> RepositoryLayout:
+def create_repository(
+    path: str, options: OpenOptions, fill: Callable[[Repository], None]
+) -> tuple[Repository, bool]:
+    """Make a repository that has its content when it becomes visible, and open it.
+
+    Args:
+        path: Where.
+        options: How it is opened; ``branch`` is what ``HEAD`` names, whether it exists or not.
+        fill: Writes the first objects and refs.
+
+    Returns:
+        The repository, and whether it is the one that ``fill`` has filled: another program may
+        have been faster.
+    """
     from vost._storage.layout import RepositoryLayout, create
 
+    ours: list[tuple[int, int]] = []
+
     def prepare(git_dir: Path) -> None:
-        if options.branch is None:
-            return
         lock_path = git_dir / "vost.lock"
         layout = RepositoryLayout(git_dir, lock_path, bare=True, root=git_dir)
         repository = _assemble(layout, path, options)
-        create_branch(repository, options.branch)
-        repository.close()
+        try:
+            fill(repository)
+        finally:
+            repository.close()
         lock_path.unlink(missing_ok=True)  # it is made by the first change of a ref
+        status = git_dir.stat()
+        ours.append((status.st_dev, status.st_ino))
 
-    return create(path, head=options.branch, prepare=prepare)
+    layout = create(path, head=options.branch, prepare=prepare)
+    repository = _assemble(layout, path, options)
+    return repository, repository.identity in ours
 
 
 def _assemble(layout: RepositoryLayout, path: str, options: OpenOptions) -> Repository:
@@ -183,6 +208,12 @@ _LATE_MODULES = (
     "zlib",
 )
 
+_SELDOM_MODULES = {
+    "vost._engine.credentials",
+    "vost._engine.operations",
+    "vost._engine.transport",
+}
+
 
 def _finish_imports() -> None:
     """Import now what would be imported late.
@@ -192,6 +223,9 @@ def _finish_imports() -> None:
     """
     if _open_repositories:
         for name in _LATE_MODULES:
+            import_module(name)
+        # Heavy, and seldom needed: only if somebody has begun.
+        for name in _SELDOM_MODULES & sys.modules.keys():
             import_module(name)
 
 

@@ -5,7 +5,12 @@
     VostError
     ├── GitError                      the object database does not hold what it should
     │   ├── CorruptObjectError        an object is damaged or malformed
-    │   └── MissingObjectError        (also ObjectNotFoundError) an object that another one needs
+    │   ├── InvalidBundleError        (ValueError) a file is no bundle, or a damaged one
+    │   ├── MissingObjectError        (also ObjectNotFoundError) an object that another one needs
+    │   └── RemoteError               talking to another repository failed
+    │       ├── RemoteAccessError     (PermissionError) credentials are missing or refused
+    │       ├── RemoteConnectionError (ConnectionError) no connection, or it broke or timed out
+    │       └── RemoteRejectedError   the other side refused to change refs
     ├── StaleSnapshotError            the branch moved on since the snapshot was taken
     ├── ObjectNotFoundError           (KeyError) no object of that id
     ├── RefNotFoundError              (KeyError) no branch, tag or ref of that name
@@ -42,6 +47,29 @@ class GitError(VostError):
 
 class CorruptObjectError(GitError):
     """Raised when an object is damaged, malformed or does not match its id."""
+
+
+class InvalidBundleError(GitError, ValueError):
+    """Raised when a file is no Git bundle, or one that is damaged or not complete."""
+
+
+class RemoteError(GitError):
+    """Raised when the conversation with another repository fails.
+
+    Messages name its URL without credentials.
+    """
+
+
+class RemoteAccessError(RemoteError, PermissionError):
+    """Raised when another repository wants other credentials, or none that we have."""
+
+
+class RemoteConnectionError(RemoteError, ConnectionError):
+    """Raised when there is no connection to another repository, or it breaks or takes too long."""
+
+
+class RemoteRejectedError(RemoteError):
+    """Raised when another repository refuses to change refs; the message names them."""
 
 
 class StaleSnapshotError(VostError):

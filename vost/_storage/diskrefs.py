@@ -108,7 +108,8 @@ class DiskRefs:
         ref has already changes nothing and is not logged.
 
         Args:
-            updates: What to change. Deleting a ref removes its reflog.
+            updates: What to change. Deleting a ref removes its reflog; the line that tells of
+                it, if there is one, goes into the log of ``HEAD``.
             identity: ``name <email>`` for the reflog.
             time: Seconds since the epoch for the reflog.
 

@@ -30,6 +30,21 @@ class FileHandle:
         self.fd = os.open(path, _FLAGS)
         self.size = os.fstat(self.fd).st_size
 
+    @classmethod
+    def of_descriptor(cls, fd: int, path: str) -> FileHandle:
+        """Return a handle of a file that is open already; the caller keeps its own descriptor.
+
+        Args:
+            fd: The descriptor.
+            path: What the file is called in messages: it may have no name.
+        """
+        handle = cls.__new__(cls)
+        handle.fd = -1
+        handle.path = path
+        handle.fd = os.dup(fd)
+        handle.size = os.fstat(fd).st_size
+        return handle
+
     def read_at(self, size: int, offset: int) -> bytes:
         """Return at most ``size`` bytes from ``offset``."""
         return os.pread(self.fd, size, offset)

@@ -105,9 +105,10 @@ class MemoryRefs:
                 if actual is None:
                     self._check_clash(name, changed)
                 values[name] = update.new
-                if update.message is not None and name != "HEAD":
-                    entry = reflog.make_entry(actual, update.new, identity, time, update.message)
-                    logs[name] = (*logs.get(name, ()), entry)
+            if update.message is not None and name != "HEAD":
+                log = "HEAD" if update.new is None else name
+                entry = reflog.make_entry(actual, update.new, identity, time, update.message)
+                logs[log] = (*logs.get(log, ()), entry)
         self._values, self._logs = values, logs
 
     def get_symbolic(self, name: str) -> str | None:

@@ -280,7 +280,7 @@ class Pack:
             if base is None:
                 raise DamagedDataError("the base of a delta is not in the pack")
             return RawEntry(kind, size, offset + at + 20, base)
-        distance, at = _distance(head, at)
+        distance, at = ofs_distance(head, at)
         if not 0 < distance <= offset - _HEADER_SIZE:
             raise DamagedDataError("the base of a delta is outside the pack")
         return RawEntry(kind, size, offset + at, offset - distance)
@@ -324,7 +324,7 @@ class Pack:
         return object_type, data
 
 
-def _distance(head: bytes, at: int) -> tuple[int, int]:
+def ofs_distance(head: bytes, at: int) -> tuple[int, int]:
     """Parse how far back the base of an offset delta is."""
     byte = head[at]
     distance = byte & 0x7F

@@ -211,7 +211,7 @@ class RefUpdate(NamedTuple):
 
     ``name`` is the full ref name. ``old`` is the id that the ref must have now (``None``: it must
     not exist). ``new`` is the id that it gets (``None``: it is deleted). ``message`` is the text of
-    the reflog line (``None``: no line).
+    the reflog line (``None``: no line). The line of a deletion goes into the log of ``HEAD``.
     """
 
     name: str
@@ -250,7 +250,8 @@ class Refs(Protocol):
         """Carry out all updates or none. Call it with the lock held.
 
         Args:
-            updates: What to change. Deleting a ref removes its reflog.
+            updates: What to change. Deleting a ref removes its reflog; the line that tells of
+                it, if there is one, keeps the id from being pruned.
             identity: ``name <email>`` for the reflog.
             time: Seconds since the epoch for the reflog.
 

@@ -203,14 +203,17 @@ class Transaction:
     def _append_logs(self) -> None:
         for step in self._steps:
             update = step.update
-            if update.new is None or update.message is None or step.claim.name == "HEAD":
+            # The log of a deleted ref goes with it, so the log of HEAD tells of the deletion: Git
+            # keeps what that log names from being pruned.
+            name = "HEAD" if update.new is None else step.claim.name
+            if update.message is None or step.claim.name == "HEAD":
                 continue
-            self._place.files.check_directories(f"logs/{step.claim.name}")
+            self._place.files.check_directories(f"logs/{name}")
             entry = reflog.make_entry(
                 update.old, update.new, self._identity, self._time, update.message
             )
             self._appended.append(
-                reflog.append(self._place.git_dir, step.claim.name, entry, durable=self._durable)
+                reflog.append(self._place.git_dir, name, entry, durable=self._durable)
             )
 
     def _take_back_logs(self) -> None:

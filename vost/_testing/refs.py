@@ -93,6 +93,35 @@ class RefsContract:
         point(refs, MAIN, None, B)
         assert [entry.new_sha for entry in refs.reflog(MAIN) or ()] == [B.hex()]
 
+    def test_delete_with_a_message_is_noted_in_the_log_of_head(self, refs: Refs) -> None:
+        """What was deleted can be found again; a deletion without a message leaves no line."""
+        for name, oid in (("a", A), ("b", B), ("c", C)):
+            point(refs, f"refs/heads/{name}", None, oid)
+        change(
+            refs,
+            RefUpdate("refs/heads/a", A, None, "restore: a"),
+            RefUpdate("refs/heads/b", B, None, "restore: b"),
+            RefUpdate("refs/heads/c", C, None),
+        )
+        assert refs.list("refs/") == {}
+        assert refs.reflog("refs/heads/a") is None
+        assert refs.reflog("HEAD") == [
+            ReflogEntry(A.hex(), ZEROS, IDENTITY, TIME, "restore: a"),
+            ReflogEntry(B.hex(), ZEROS, IDENTITY, TIME, "restore: b"),
+        ]
+
+    def test_failed_delete_leaves_no_line(self, refs: Refs) -> None:
+        """A transaction that is refused is not told of."""
+        point(refs, MAIN, None, A)
+        with pytest.raises(RefMismatchError):
+            change(
+                refs,
+                RefUpdate(MAIN, A, None, "gone"),
+                RefUpdate("refs/heads/other", B, None, "gone"),
+            )
+        assert refs.reflog("HEAD") is None
+        assert refs.get(MAIN) == A
+
     def test_delete_makes_room_for_names_above_and_below(self, refs: Refs) -> None:
         """No empty directory, and no directory of logs, stays in the way."""
         point(refs, "refs/heads/a/b/c", None, A)

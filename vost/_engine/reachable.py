@@ -1,0 +1,272 @@
+"""Which objects one side has that the other lacks: Git's question before every transfer.
+
+Nothing is asked object by object: what a commit leads to that the other side names is complete
+there, by Git's own rule, and everything else is new. History is walked from its newest end until
+only known commits are left; each new tree is compared with those of its commit's parents, so that
+an unchanged directory is never entered.
+
+The same walk checks what was received: it reads every object that is new, and fails where one is
+missing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, NamedTuple
+
+from vost._engine.commits import tag_target
+from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
+from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
+from vost._model.types import MODE_GITLINK, MODE_TREE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from vost._engine.commits import Commit
+    from vost._engine.repository import Repository
+    from vost._engine.trees import Entry
+
+_TAG_DEPTH = 50
+_REFUSED_NAMES = frozenset({b".", b".."})
+
+
+class Reached(NamedTuple):
+    """An object that the walk came upon."""
+
+    oid: Oid
+    type: ObjectType
+
+
+def missing_objects(
+    repository: Repository,
+    wanted: Iterable[Oid],
+    known: Iterable[Oid],
+    check: Callable[[], None],
+) -> Iterator[Reached]:
+    """Yield each object once that leads from ``wanted`` and is not known to the other side.
+
+    A few that the other side has may be among them: a file that was moved, for example.
+
+    Args:
+        repository: Where the objects are.
+        wanted: Objects of any type that the other side is to have.
+        known: Objects that it has, with all that they lead to; ids that are not in the repository
+            are passed over.
+        check: Called between objects: raises when the caller was cancelled.
+
+    Raises:
+        MissingObjectError: If an object is not in the repository.
+        CorruptObjectError: If one is damaged, or a tree has a name that Git refuses.
+    """
+    walk = _Walk(repository, check)
+    commits: list[Oid] = []
+    for oid in dict.fromkeys(wanted):
+        target, object_type = yield from walk.tags(oid)
+        if object_type is ObjectType.COMMIT:
+            commits.append(target)
+        elif object_type is ObjectType.TREE:
+            yield from walk.tree(target, [])
+        elif object_type is ObjectType.BLOB:
+            yield from walk.blob(target)
+    new = new_commits(repository, commits, _commits_among(repository, known), check)
+    for commit in reversed(new):
+        check()
+        yield Reached(commit.oid, ObjectType.COMMIT)
+        bases = [repository.commit_link(parent).tree for parent in commit.parents]
+        yield from walk.tree(commit.tree, bases)
+
+
+def check_connected(
+    repository: Repository,
+    wanted: Iterable[Oid],
+    known: Iterable[Oid],
+    rely_on: Callable[[Oid], bool],
+    check: Callable[[], None],
+) -> None:
+    """Check that everything is there that leads from objects that refs are about to name.
+
+    Args:
+        repository: Where the objects are.
+        wanted: What the refs are about to name.
+        known: What refs name already: all that these lead to is taken for granted.
+        rely_on: Keeps an object that exists from being pruned; ``False``: it does not exist.
+        check: Raises when the caller was cancelled.
+
+    Raises:
+        MissingObjectError: If an object is missing.
+        CorruptObjectError: If one is damaged or of the wrong type.
+    """
+    for oid, object_type in missing_objects(repository, wanted, known, check):
+        check()
+        if object_type is ObjectType.BLOB and header_type(repository, oid) is not object_type:
+            raise CorruptObjectError(
+                f"object {oid_to_hex(oid)} is no blob, but a tree has it as one"
+            )
+        # Git knows the empty tree without storing it.
+        if not rely_on(oid) and oid != EMPTY_TREE_OID:
+            raise MissingObjectError(oid_to_hex(oid), f"there is no object {oid_to_hex(oid)}")
+
+
+def header_type(repository: Repository, oid: Oid) -> ObjectType:
+    """Return the type of an object.
+
+    Raises:
+        MissingObjectError: If there is no such object.
+    """
+    try:
+        return repository.objects.header(oid).type
+    except ObjectNotFoundError as error:
+        raise MissingObjectError(
+            oid_to_hex(oid), f"{repository.location}: an object is missing: {error}"
+        ) from error
+
+
+def new_commits(
+    repository: Repository, wanted: Iterable[Oid], known: Iterable[Oid], check: Callable[[], None]
+) -> list[Commit]:
+    """Return the commits that lead from ``wanted`` and not from ``known``, newest first.
+
+    Raises:
+        MissingObjectError: If a commit is not in the repository.
+    """
+    found: dict[Oid, Commit] = {}
+    is_known: set[Oid] = set(known)
+    queue: list[tuple[int, Oid]] = []
+    queued: set[Oid] = set()
+    undecided = 0
+
+    def push(oid: Oid) -> None:
+        nonlocal undecided
+        if oid in queued:
+            return
+        queued.add(oid)
+        try:
+            seconds = repository.commit(oid).time_seconds
+        except MissingObjectError:
+            if oid in is_known:
+                return  # complete on the other side is enough: nothing of it is sent
+            raise
+        undecided += oid not in is_known
+        heapq.heappush(queue, (-seconds, oid))
+
+    for oid in (*is_known, *wanted):
+        push(oid)
+    while undecided:
+        check()
+        _, oid = heapq.heappop(queue)
+        commit = repository.commit(oid)
+        if oid in is_known:
+            # Skewed clocks: a parent may have been taken for new before.
+            undecided -= _spread(commit, found, is_known, queued)
+        else:
+            undecided -= 1
+            found[oid] = commit
+        for parent in commit.parents:
+            push(parent)
+    return [commit for oid, commit in found.items() if oid not in is_known]
+
+
+def _spread(
+    commit: Commit,
+    found: dict[Oid, Commit],
+    is_known: set[Oid],
+    queued: set[Oid],
+) -> int:
+    """Mark what leads from a known commit as known; return how many were undecided until now."""
+    decided = 0
+    pending = list(commit.parents)
+    while pending:
+        oid = pending.pop()
+        if oid in is_known:
+            continue
+        is_known.add(oid)
+        if oid in found:
+            pending.extend(found[oid].parents)
+        elif oid in queued:
+            decided += 1
+    return decided
+
+
+def common_commits(target: Repository, source: Repository, check: Callable[[], None]) -> list[Oid]:
+    """Return the newest commits of what refs of ``target`` lead to that ``source`` has too."""
+    tips = map(target.peel, dict.fromkeys(target.refs.list("refs/").values()))
+    pending = {oid for oid in tips if oid is not None}
+    seen = set(pending)
+    found: list[Oid] = []
+    while pending:
+        check()
+        shared = source.objects.has_many(pending)
+        found += shared
+        parents = {parent for oid in pending - shared for parent in target.commit(oid).parents}
+        pending = parents - seen
+        seen |= parents
+    return found
+
+
+def _commits_among(repository: Repository, oids: Iterable[Oid]) -> list[Oid]:
+    present = repository.objects.has_many(list(oids))
+    peeled = (repository.peel(oid) for oid in present)
+    return [oid for oid in peeled if oid is not None]
+
+
+class _Walk:
+    """Reads trees and tags; yields what it has not yielded before."""
+
+    def __init__(self, repository: Repository, check: Callable[[], None]) -> None:
+        self._repository = repository
+        self._check = check
+        self._seen: set[Oid] = set()
+
+    def tags(self, oid: Oid) -> Generator[Reached, None, tuple[Oid, ObjectType]]:
+        """Yield annotated tags on the way from ``oid``; return what they lead to."""
+        for _ in range(_TAG_DEPTH):
+            object_type = header_type(self._repository, oid)
+            if object_type is not ObjectType.TAG:
+                return oid, object_type
+            if oid not in self._seen:
+                self._seen.add(oid)
+                yield Reached(oid, object_type)
+            oid, _ = tag_target(oid, self._repository.objects.get(oid)[1])
+        raise CorruptObjectError(f"tag {oid_to_hex(oid)}: more than {_TAG_DEPTH} tags in a row")
+
+    def blob(self, oid: Oid) -> Iterator[Reached]:
+        if oid not in self._seen:
+            self._seen.add(oid)
+            yield Reached(oid, ObjectType.BLOB)
+
+    def tree(self, oid: Oid, bases: list[Oid]) -> Iterator[Reached]:
+        """Yield a tree and what is below it, less what ``bases`` have at the same place."""
+        pending = [(oid, bases)]
+        while pending:
+            self._check()
+            oid, bases = pending.pop()
+            if oid in self._seen or oid in bases:
+                continue
+            self._seen.add(oid)
+            entries = self._entries(oid)
+            yield Reached(oid, ObjectType.TREE)
+            known = [self._by_name(base) for base in dict.fromkeys(bases)]
+            for name, entry in entries:
+                if entry.oid in self._seen or entry.mode == MODE_GITLINK:
+                    continue
+                others = [found for base in known if (found := base.get(name)) is not None]
+                if any(other.oid == entry.oid for other in others):
+                    continue
+                if entry.mode == MODE_TREE:
+                    below = [other.oid for other in others if other.mode == MODE_TREE]
+                    pending.append((entry.oid, below))
+                else:
+                    yield from self.blob(entry.oid)
+
+    def _entries(self, oid: Oid) -> list[tuple[bytes, Entry]]:
+        entries = self._repository.tree(oid).entries()
+        for name, _ in entries:
+            if name in _REFUSED_NAMES or b"/" in name:
+                raise CorruptObjectError(
+                    f"tree {oid_to_hex(oid)} has an entry called {name!r}, which no file can be "
+                    "called (git fsck says more)"
+                )
+        return entries
+
+    def _by_name(self, oid: Oid) -> dict[bytes, Entry]:
+        return dict(self._repository.tree(oid).entries())
