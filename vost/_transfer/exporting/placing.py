@@ -143,8 +143,7 @@ class Site:
             chunks = contents.chunks(write)
             descriptor = create_file(handle, name)
             self._names.append(name)
-            executable = write.mode == MODE_EXECUTABLE
-            status = fill(descriptor, chunks, self._times, executable=executable)
+            status = fill(descriptor, chunks, self._times, executable=write.mode == MODE_EXECUTABLE)
         except BaseException:
             if self._names and self._names[-1] == name:
                 discard(handle, self._names.pop())
