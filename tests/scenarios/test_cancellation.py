@@ -285,3 +285,59 @@ async def test_the_loop_goes_on_during_long_work(disk_store):
         await fs.apply({f"f{index}": b"%d" % index for index in range(2000)})
         done = True
     assert turns > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["copy_in", "sync_in"])
+async def test_a_long_import_is_cancelled_without_a_trace(disk_store, repo, git, tmp_path, way):
+    for index in range(3000):
+        path = tmp_path / "L" / f"d{index % 30}" / f"f{index}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % index * 300)
+    fs = await (await disk_store.branches["main"]).write("in/d0/old", b"1")
+    before = objects(repo, git)
+    operation = getattr(fs, way)
+    assert await cancelled(lambda: operation(tmp_path / "L", "in"), lambda: leftovers(repo))
+    assert leftovers(repo) == []
+    assert objects(repo, git) == before
+    assert await tip(disk_store) == fs.commit_hash
+    done = await operation(tmp_path / "L", "in")
+    assert len(done.changes.add) == 3000
+
+
+async def test_an_import_of_a_huge_file_is_cancelled_in_the_middle(disk_store, repo, git, tmp_path):
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(HUGE)
+    fs = await disk_store.branches["main"]
+    before = objects(repo, git)
+    for options in ({}, {"dry_run": True}):
+        turns = iter(range(300))
+        assert await cancelled(
+            lambda options=options: fs.copy_in(tmp_path / "huge", "", **options),
+            lambda turns=turns: leftovers(repo) or next(turns, None) is None,
+        )
+        assert leftovers(repo) == []
+        assert objects(repo, git) == before
+    assert await tip(disk_store) == fs.commit_hash
+
+
+@pytest.mark.slow
+async def test_the_loop_goes_on_during_an_import(disk_store, tmp_path):
+    (tmp_path / "L").mkdir()
+    for index in range(2000):
+        (tmp_path / "L" / f"f{index}").write_bytes(b"%d" % index)
+    fs = await disk_store.branches["main"]
+    turns = 0
+    done = False
+
+    async def turn():
+        nonlocal turns
+        while not done:
+            turns += 1
+            await checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(turn)
+        await fs.copy_in(tmp_path / "L", "")
+        done = True
+    assert turns > 20

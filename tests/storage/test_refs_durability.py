@@ -108,6 +108,11 @@ def test_durable_deletion_syncs_the_pack_before_the_file_goes(
         "link main.lock",
         "link t.lock",
         "link packed-refs.lock",
+        # The log of HEAD tells of both.
+        "fsync HEAD",
+        "fsync logs",
+        "fsync r.git",
+        "fsync HEAD",
         "rename packed-refs",
         "fsync r.git",
         "fsync heads",

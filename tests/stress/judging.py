@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # What belongs into a bare repository of ours, relative to it.
 _ORDINARY = re.compile(
-    r"HEAD|config|packed-refs|vost\.lock|vost\.intent|vost\.[a-z]+cache"
+    r"HEAD|config|packed-refs|vost\.lock|vost\.intent|vost\.stat"
     r"|refs/.+(?<!\.lock)|logs/.+(?<!\.lock)"
     r"|objects/[0-9a-f]{2}/[0-9a-f]{38}"
     r"|objects/pack/pack-[0-9a-f]{40}\.(pack|idx|rev|bitmap|mtimes)"

@@ -108,6 +108,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param(("one_write", False), id="write"),
         pytest.param(("one_batch", False), id="batch"),
         pytest.param(("one_batch", True), id="durable_batch"),
+        pytest.param(("one_import", False), id="import"),
         pytest.param(("notes_batch", False), id="notes"),
         pytest.param(("one_gc", False), id="gc"),
     ],

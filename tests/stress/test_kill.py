@@ -31,6 +31,7 @@ LONG_AGO = 4 * 7 * 24 * 3600
 WRITERS = {
     "single_writes": 0.01,
     "batches": 0.05,
+    "imports": 0.1,
     "undo_and_redo": 0.02,
     "large_files": 0.1,
     "maintenance": 0.05,

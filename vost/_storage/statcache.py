@@ -73,11 +73,12 @@ class DirectoryRecord:
             ``get`` compare with it; nobody else changes it.
     """
 
-    __slots__ = ("_fresh", "_kept", "rows")
+    __slots__ = ("_fresh", "_kept", "_settled", "rows")
 
     def __init__(self, rows: dict[str, Row]) -> None:
         self.rows = rows
         self._fresh: dict[str, Row] = {}
+        self._settled: dict[str, Row] = {}
         self._kept: dict[str, Row] | None = None
 
     def get(self, name: str, status: os.stat_result) -> tuple[Oid, int] | None:
@@ -103,6 +104,25 @@ class DirectoryRecord:
         """
         self._fresh[name] = (*_fingerprint(status), oid, mode)
 
+    def put_settled(self, name: str, status: os.stat_result, oid: Oid, mode: int) -> None:
+        """Remember what a file contains that cannot change without a change of its times.
+
+        Args:
+            name: Name of the file.
+            status: What is said of it now.
+            oid: Id of the blob with its content.
+            mode: Its Git mode.
+        """
+        self._settled[name] = (
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_mode,
+            oid,
+            mode,
+        )
+
     def retain(self, names: Container[str]) -> None:
         """Forget every file that is not among ``names``: it is gone."""
         if any(name not in names for name in self.rows):
@@ -111,7 +131,7 @@ class DirectoryRecord:
     @property
     def is_as_loaded(self) -> bool:
         """Whether nothing was put and nothing forgotten."""
-        return not self._fresh and self._kept is None
+        return not (self._fresh or self._settled) and self._kept is None
 
     def settled(self, now_ns: int) -> tuple[dict[str, Row], int]:
         """Return the rows to write, and how many bytes of reading the new ones spare."""
@@ -123,6 +143,8 @@ class DirectoryRecord:
             else:
                 rows[name] = row
                 spared += _READ_COST + row[0]
+        rows.update(self._settled)
+        spared += sum(_READ_COST + row[0] for row in self._settled.values())
         return rows, spared
 
 
@@ -284,9 +306,11 @@ def _encode(rows: dict[str, Row]) -> bytes:
     names = []
     packed = []
     for name, row in rows.items():
-        with suppress(struct.error):  # a time or an inode beyond 64 bits
+        try:  # suppress() would take as long as the packing
             packed.append(_ROW.pack(*row))
-            names.append(name)
+        except struct.error:
+            continue  # a time or an inode beyond 64 bits
+        names.append(name)
     text = os.fsencode("\0".join(names))
     return b"".join((_NAMES_LENGTH.pack(len(text)), *packed, text))
 
@@ -315,6 +339,9 @@ def _replace(path: str, parts: list[bytes]) -> None:
             write_all(descriptor, b"".join(parts))
         finally:
             os.close(descriptor)
+        # Where it replaces a file, ext4 writes to the disk at once, for which a cache is not
+        # worth waiting.
+        remove_quietly([path])
         os.rename(temporary, path)
     except BaseException:
         remove_quietly([temporary])

@@ -164,7 +164,9 @@ class _Groups:
 
 
 def _path(segments: list[str], groups: _Groups) -> str:
-    """Return the expression for a whole path."""
+    """Return the expression for a whole path. No path has an empty name."""
+    if "" in segments:
+        return _NEVER
     runs: list[list[str]] = [[]]
     for segment in segments:
         if segment == "**":

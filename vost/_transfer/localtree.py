@@ -202,15 +202,21 @@ def create_link(directory: int, name: str, target: bytes) -> None:
 
 
 def fill(
-    descriptor: int, chunks: Iterable[bytes], times: tuple[int, int], *, executable: bool
-) -> os.stat_result:
-    """Give a new file its content, mode and times, close it, and return its status.
+    descriptor: int,
+    chunks: Iterable[bytes],
+    times: tuple[int, int],
+    *,
+    executable: bool,
+    wants_status: bool,
+) -> os.stat_result | None:
+    """Give a new file its content, mode and times, close it, and perhaps return its status.
 
     Args:
         descriptor: The file; it is closed, whatever happens.
         chunks: Its content.
         times: Of the last access and modification, in nanoseconds since the epoch.
         executable: Whether its mode is 0o755; others keep what the umask left them.
+        wants_status: Whether the status is asked for.
 
     Raises:
         OSError: If it cannot be written.
@@ -223,7 +229,7 @@ def fill(
         if executable:
             os.fchmod(descriptor, _EXECUTABLE)
         os.utime(descriptor, ns=times)
-        return os.fstat(descriptor)
+        return os.fstat(descriptor) if wants_status else None
     finally:
         os.close(descriptor)
 

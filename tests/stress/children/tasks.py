@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import random
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vost_sync import GitStore
+from tests.support.sources import ROOT
+from vost_sync import ExcludeFilter, GitStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +158,37 @@ def one_batch(
     _attempt(attempt, repo, durable, say=say, again=again)
 
 
+def imports(*, repo: str, seed: int, say: Say) -> None:
+    """Bring one version of a directory after the other into line, each a pack."""
+    chance = random.Random(seed)
+    fs = GitStore.open(repo).branches["main"]
+    directory = Path(f"{repo}.source")
+    shutil.rmtree(directory, ignore_errors=True)  # of one that was killed
+    for number in range(ENOUGH):
+        for name in range(BATCH_FILES):
+            path = directory / f"d{name % 5}" / f"{number % 2}-{name}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(chance.randbytes(50))
+        for path in directory.glob(f"*/{1 - number % 2}-*"):
+            path.unlink()
+        fs = fs.sync_in(directory, "imported")
+        say(f"ack {fs.commit_hash}")
+
+
+def one_import(
+    *, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False
+) -> None:
+    """Import so many files that they go into a pack; ``again`` after an error."""
+    sources = [ROOT / name for name in ("vost", "tests/scenarios", "tests/storage")]
+    exclude = ExcludeFilter(patterns=["__pycache__"])
+
+    def attempt(store: GitStore) -> str:
+        fs = store.branches["main"].copy_in(sources, f"import{seed}", exclude=exclude)
+        return fs.commit_hash
+
+    _attempt(attempt, repo, durable, say=say, again=again)
+
+
 def notes_batch(
     *, repo: str, seed: int, say: Say, durable: bool = False, again: bool = False
 ) -> None:
@@ -207,6 +241,8 @@ TASKS: dict[str, Any] = {
         refs,
         one_write,
         one_batch,
+        imports,
+        one_import,
         notes_batch,
         one_gc,
     )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vost._storage.statcache import DirectoryRecord
 
     from .job import Job
-    from .known import KnownFiles
     from .wanted import Row
 
 # From this size on it pays to ask the repository how long the blob is before the file is read.
@@ -29,7 +28,6 @@ def is_same(
     name: str,
     status: os.stat_result,
     row: Row,
-    known: KnownFiles,
     record: DirectoryRecord,
 ) -> bool:
     """Tell whether a local entry has the kind, the executable bit and the content of a row.
@@ -40,7 +38,6 @@ def is_same(
         name: Name of the entry in it.
         status: Its status; links are not followed.
         row: What is wanted there: a file or link.
-        known: Decides what is remembered of files that are read.
         record: What is remembered of the directory.
 
     Raises:
@@ -70,7 +67,7 @@ def is_same(
         return False  # what cannot be read can still be replaced
     if oid is None:
         return False
-    known.put_read(record, name, found, oid, mode)
+    record.put(name, found, oid, mode)
     return oid == row.oid
 
 

@@ -17,45 +17,30 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 # No file system has a clock that ticks more seldom.
 _COARSEST_TICK = 2 * _SECOND
-# Between what is written and the moment when the cache is saved.
-_MARGIN = 2 * _COARSEST_TICK
 
 
 class KnownFiles:
     """The stat cache during one copy below one directory.
 
-    Whether an entry is racy is decided here, when it is made: files that were read and files that
-    were written are judged by different rules.
+    Files that were read are judged by the cache's racy rule, as of the moment when this began;
+    files that were written by the rule of ``put_written``.
 
     Args:
         git_dir: Where the cache lies; ``None``: there is none.
         dest: The directory.
+        remembers_writes: Whether what is written is remembered, besides what is read. It takes a
+            sixth of the time of writing it: right for what is compared again and again.
     """
 
-    def __init__(self, git_dir: Path | None, dest: str) -> None:
+    def __init__(self, git_dir: Path | None, dest: str, *, remembers_writes: bool) -> None:
         self._cache = StatCache.load(git_dir and git_dir / STAT_CACHE_NAME)
         self._top = os.path.abspath(dest)
         self._started = time.time_ns()
-        self.remembers = git_dir is not None
+        self.remembers_writes = remembers_writes and git_dir is not None
 
     def directory(self, path: str) -> DirectoryRecord:
         """Return what is known of the directory at ``path`` below the top."""
         return self._cache.directory(f"{self._top.rstrip('/')}/{path}" if path else self._top)
-
-    def put_read(
-        self, record: DirectoryRecord, name: str, status: os.stat_result, oid: Oid, mode: int
-    ) -> None:
-        """Remember what was read from a file, unless it may change without a trace.
-
-        Args:
-            record: Of its directory.
-            name: Its name.
-            status: Its status before it was read.
-            oid: Id of the blob with its content.
-            mode: Its Git mode.
-        """
-        if max(status.st_mtime_ns, status.st_ctime_ns) < self._started - _COARSEST_TICK:
-            record.put(name, status, oid, mode)
 
     def put_written(
         self, record: DirectoryRecord, name: str, status: os.stat_result, oid: Oid, mode: int
@@ -67,7 +52,7 @@ class KnownFiles:
         """
         ctime = status.st_ctime_ns
         if ctime % _SECOND or abs(ctime - status.st_mtime_ns) > _COARSEST_TICK:
-            record.put(name, status, oid, mode)
+            record.put_settled(name, status, oid, mode)
 
     def forget(self, path: str, names: list[str]) -> None:
         """Drop what is known of files that are gone from the directory at ``path``."""
@@ -77,7 +62,7 @@ class KnownFiles:
 
     def save(self) -> None:
         """Keep what was found out for the next time."""
-        self._cache.save(time.time_ns() + _MARGIN)
+        self._cache.save(self._started)
 
     def close(self) -> None:
         """Release the cache. Idempotent."""

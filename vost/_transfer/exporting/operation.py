@@ -105,7 +105,8 @@ def _carry_out(
         raise _all_failed(plan.errors)
     executor: Executor | None = None
     with ExitStack() as stack:
-        known = KnownFiles(job.repository.git_dir, dest)
+        synchronises = job.options.delete
+        known = KnownFiles(job.repository.git_dir, dest, remembers_writes=synchronises)
         stack.callback(known.close)
         tree = LocalTree.open(dest)
         if tree is not None:

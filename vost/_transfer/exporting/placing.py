@@ -110,7 +110,7 @@ class Site:
             with suppress(OSError):
                 discard(self._tree.enter(self.directory.path), temporary)
             raise
-        if written is not None and self._known.remembers:
+        if written is not None:
             self._remember_renamed(handle, write, written)
 
     def _write_beside(
@@ -124,8 +124,14 @@ class Site:
         else:
             chunks = contents.chunks(write)
             descriptor, name = self._tree.create(handle)
-            executable = write.mode == MODE_EXECUTABLE
-            finish = partial(fill, descriptor, chunks, self._times, executable=executable)
+            finish = partial(
+                fill,
+                descriptor,
+                chunks,
+                self._times,
+                executable=write.mode == MODE_EXECUTABLE,
+                wants_status=self._known.remembers_writes,
+            )
         try:
             return name, finish()
         except BaseException:
@@ -143,13 +149,18 @@ class Site:
             chunks = contents.chunks(write)
             descriptor = create_file(handle, name)
             self._names.append(name)
-            executable = write.mode == MODE_EXECUTABLE
-            status = fill(descriptor, chunks, self._times, executable=executable)
+            status = fill(
+                descriptor,
+                chunks,
+                self._times,
+                executable=write.mode == MODE_EXECUTABLE,
+                wants_status=self._known.remembers_writes,
+            )
         except BaseException:
             if self._names and self._names[-1] == name:
                 discard(handle, self._names.pop())
             raise
-        if self._known.remembers:
+        if status is not None:
             self._known.put_written(self._record, name, status, write.oid, write.mode)
 
     def _remember_renamed(self, handle: int, write: Write, written: os.stat_result) -> None:

@@ -220,7 +220,7 @@ class Planner:
                 return True
         if row.mode == MODE_TREE:
             return False
-        return is_same(self._job, handle, name, status, row, self._known, record)
+        return is_same(self._job, handle, name, status, row, record)
 
     def _plan_others(
         self,
