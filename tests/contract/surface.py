@@ -80,6 +80,9 @@ METHODS = {
         " exclude=None, parents=None",
         "sync_in": "local_path, repo_path, *, dry_run=False, message=None, ignore_errors=False,"
         " checksum=True, exclude=None, parents=None",
+        "copy_out": "sources, dest, *, dry_run=False, ignore_existing=False, delete=False,"
+        " ignore_errors=False, checksum=True",
+        "sync_out": "repo_path, local_path, *, dry_run=False, ignore_errors=False, checksum=True",
         "back": "n=1",
         "log": "path=None, *, match=None, before=None",
         "undo": "steps=1",
@@ -107,6 +110,8 @@ ADDED_PARAMETERS = {
     "FS.log": "limit=None",
     "FS.copy_in": "progress=None",
     "FS.sync_in": "missing_ok=False, progress=None",
+    "FS.copy_out": "progress=None",
+    "FS.sync_out": "missing_ok=False, progress=None",
 }
 """Parameters beyond the contract: by keyword only."""
 
