@@ -93,7 +93,7 @@ ONE_HOP: dict[str, Operation] = {
     "FS.remove": lambda b: b.fs.remove(["d", "f"], recursive=True),
     "FS.squash": lambda b: b.fs.squash(),
     "FS.sync_in": lambda b: b.fs.sync_in(directory(b), "in"),
-    "FS.sync_out": lambda b: b.fs.sync_out("", directory(b) / "out"),
+    "FS.sync_out": lambda b: b.fs.sync_out("", directory(b) + ".out"),
     "FS.undo": lambda b: b.fs.undo(),
     "FS.walk": lambda b: collect(b.fs.walk()),
     "FS.write": lambda b: b.fs.write("n", b"1"),
