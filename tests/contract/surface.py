@@ -126,6 +126,8 @@ ADDED_PARAMETERS = {
     "FS.copy_out": "progress=None",
     "FS.sync_out": "missing_ok=False, progress=None",
     "FS.sync_in": "missing_ok=False, progress=None",
+    "FS.copy_out": "progress=None",
+    "FS.sync_out": "missing_ok=False, progress=None",
 }
 """Parameters beyond the contract: by keyword only."""
 
