@@ -34,11 +34,6 @@ class Block:
         return found
 
 
-LATER = {
-    "Copy and sync": "all but `disk_glob` and `remove`: copying, synchronising, moving",
-}
-"""What stands below these headings belongs to parts of the API that come later."""
-
 BLOCKS = (
     Block(
         "quick_start",
@@ -201,6 +196,43 @@ for entry in repo.branches.reflog("main"):
 """,
     ),
     Block(
+        "copy_in",
+        "Copy and sync",
+        """# Disk to repo (current branch)
+fs = fs.copy_in(["./data/"], "backup")
+print(fs.changes.add)                            # [FileEntry(...), ...]
+""",
+    ),
+    Block(
+        "copy_out",
+        "Copy and sync",
+        """# Repo to disk
+fs.copy_out(["docs"], "./local-docs")
+""",
+    ),
+    Block(
+        "copy_between",
+        "Copy and sync",
+        """# Work with a non-default branch
+dev = repo.branches["dev"]
+dev = dev.copy_in(["./features/"], "src")
+
+# Copy between branches (atomic, no disk I/O)
+main = repo.branches["main"]
+dev = dev.copy_from_ref(main, "config")               # dir mode: config/ → config/
+dev = dev.copy_from_ref(main, "config/", "imported")  # contents mode: config/* → imported/
+dev = dev.copy_from_ref(main, "config", "imported")   # dir mode: config/ → imported/config/
+""",
+    ),
+    Block(
+        "sync",
+        "Copy and sync",
+        """# Sync (make identical, including deletes)
+fs = fs.sync_in("./local", "data")
+fs.sync_out("data", "./local")
+""",
+    ),
+    Block(
         "disk_glob",
         "Copy and sync",
         """# Expand globs on disk (same dotfile rules as fs.glob)
@@ -213,6 +245,7 @@ files = disk_glob("./data/**/*.csv")
         "Copy and sync",
         """# Remove and move within repo
 fs = fs.remove(["old-dir"], recursive=True)
+fs = fs.move(["old.txt"], "new.txt")
 """,
     ),
     Block(

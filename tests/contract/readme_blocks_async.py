@@ -134,12 +134,34 @@ fs = await fs.redo()  # move branch forward 1 reflog step
 for entry in await repo.branches.reflog("main"):
     print(entry.old_sha, entry.new_sha, entry.message)
 """,
+    "copy_in": """# Disk to repo (current branch)
+fs = await fs.copy_in(["./data/"], "backup")
+print(fs.changes.add)  # [FileEntry(...), ...]
+""",
+    "copy_out": """# Repo to disk
+await fs.copy_out(["docs"], "./local-docs")
+""",
+    "copy_between": """# Work with a non-default branch
+dev = await repo.branches["dev"]
+dev = await dev.copy_in(["./features/"], "src")
+
+# Copy between branches (atomic, no disk I/O)
+main = await repo.branches["main"]
+dev = await dev.copy_from_ref(main, "config")  # dir mode: config/ → config/
+dev = await dev.copy_from_ref(main, "config/", "imported")  # contents mode: config/* → imported/
+dev = await dev.copy_from_ref(main, "config", "imported")  # dir mode: config/ → imported/config/
+""",
+    "sync": """# Sync (make identical, including deletes)
+fs = await fs.sync_in("./local", "data")
+await fs.sync_out("data", "./local")
+""",
     "disk_glob": """# Expand globs on disk (same dotfile rules as fs.glob)
 from vost import disk_glob
 files = await disk_glob("./data/**/*.csv")
 """,
     "remove": """# Remove and move within repo
 fs = await fs.remove(["old-dir"], recursive=True)
+fs = await fs.move(["old.txt"], "new.txt")
 """,
     "apply": r"""from vost import WriteEntry
 

@@ -214,14 +214,59 @@ def _history(world: World, ran: Ran) -> None:
     ]
 
 
+def _copy_in(world: World, ran: Ran) -> None:
+    added = [
+        FileEntry(".hidden", FileType.BLOB, "./data/.hidden"),
+        FileEntry("big.bin", FileType.BLOB, "./data/big.bin"),
+    ]
+    assert ran.printed == [str(added)]
+    assert ran["fs"].changes == ChangeReport(add=added)
+    assert world.messages() == ["Batch cp: +2"]
+    assert world.modes() == dict.fromkeys(
+        ["backup/.hidden", "backup/big.bin", "backup/kept"], PLAIN
+    )
+    assert world.content("backup/big.bin") == LOCAL_BIG
+
+
+def _copy_out(world: World, ran: Ran) -> None:
+    local = world.directory / "local-docs"
+    files = {path.relative_to(local).as_posix(): path for path in local.rglob("*")}
+    assert sorted(files) == ["docs", "docs/a.md", "docs/sub", "docs/sub/b.md"]
+    assert files["docs/sub/b.md"].read_bytes() == b"b"
+    assert world.commit() == world.tip
+
+
+def _copy_between(world: World, ran: Ran) -> None:
+    _, from_disk, named, poured, below = ran.values["dev"]
+    assert from_disk.message == "+ src/new.py"
+    assert _changed(named) == (["config/a", "config/sub/b"], [], [])
+    assert _changed(poured) == (["imported/a", "imported/sub/b"], [], [])
+    assert _changed(below) == (["imported/config/a", "imported/config/sub/b"], [], [])
+    assert below.commit_hash == world.commit("dev")
+    assert world.content("src/new.py", "dev") == b"new"
+    assert world.commit("dev:imported/config") == world.commit("main:config")
+    assert world.commit("main") == world.tip
+
+
+def _sync(world: World, ran: Ran) -> None:
+    assert world.messages() == ["Batch sync: +1 -2"]
+    assert world.modes() == {"beside": PLAIN, "data/new": PLAIN, "data/same": PLAIN}
+    assert [entry.path for entry in ran["fs"].changes.delete] == ["gone", "old/x"]
+    local = world.directory / "local"
+    assert {path.name: path.read_bytes() for path in local.iterdir()} == {"new": b"1", "same": b"1"}
+
+
 def _disk_glob(world: World, ran: Ran) -> None:
     assert ran["files"] == ["./data/sub/deep/a.csv", "./data/z.csv"]
 
 
 def _remove(world: World, ran: Ran) -> None:
-    assert world.modes() == {"old-dir.txt": PLAIN}
-    assert world.messages() == ["Batch rm: -2"]
-    assert _changed(ran["fs"]) == ([], [], ["old-dir/a", "old-dir/sub/b"])
+    assert world.modes() == {"new.txt": PLAIN, "old-dir.txt": PLAIN}
+    assert world.content("new.txt") == b"moved"
+    assert world.messages() == ["Batch rm: -2", "Batch mv: +1 -1"]
+    removed, moved = ran.values["fs"]
+    assert _changed(removed) == ([], [], ["old-dir/a", "old-dir/sub/b"])
+    assert _changed(moved) == (["new.txt"], [], ["old.txt"])
 
 
 def _apply(world: World, ran: Ran) -> None:
@@ -344,6 +389,10 @@ OUTCOMES: dict[str, Callable[[World, Ran], None]] = {
     "immutability": _immutability,
     "batch": _batch,
     "history": _history,
+    "copy_in": _copy_in,
+    "copy_out": _copy_out,
+    "copy_between": _copy_between,
+    "sync": _sync,
     "disk_glob": _disk_glob,
     "remove": _remove,
     "apply": _apply,

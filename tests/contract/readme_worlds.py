@@ -168,6 +168,31 @@ def _history(world: World) -> None:
     world.names.update(cutoff=moment, commits=commits)
 
 
+def _copy_in(world: World) -> None:
+    world.begin({"backup/kept": b"kept"})
+    (world.directory / "data" / ".hidden").write_bytes(b"copied too")
+
+
+def _copy_out(world: World) -> None:
+    world.begin({"docs/a.md": b"a", "docs/sub/b.md": b"b", "other": b"stays"})
+
+
+def _copy_between(world: World) -> None:
+    store = world.begin({"config/a": b"1", "config/sub/b": b"2", "other": b"0"})
+    first = store.branches["main"].parent
+    assert first is not None
+    store.branches["dev"] = first
+    (world.directory / "features").mkdir()
+    (world.directory / "features" / "new.py").write_bytes(b"new")
+
+
+def _sync(world: World) -> None:
+    world.begin({"data/gone": b"0", "data/old/x": b"0", "data/same": b"1", "beside": b"kept"})
+    (world.directory / "local").mkdir()
+    for name in ("same", "new"):
+        (world.directory / "local" / name).write_bytes(b"1")
+
+
 def _disk_glob(world: World) -> None:
     for path in ("z.csv", "sub/deep/a.csv", "sub/a.txt", ".hidden.csv", ".dir/a.csv"):
         file = world.directory / "data" / path
@@ -176,7 +201,9 @@ def _disk_glob(world: World) -> None:
 
 
 def _remove(world: World) -> None:
-    world.begin({"old-dir/a": b"a", "old-dir/sub/b": b"b", "old-dir.txt": b"kept"})
+    world.begin(
+        {"old-dir/a": b"a", "old-dir/sub/b": b"b", "old-dir.txt": b"kept", "old.txt": b"moved"}
+    )
 
 
 def _apply(world: World) -> None:
@@ -224,6 +251,10 @@ _WORLDS: dict[str, Callable[[World], None]] = {
     "immutability": _immutability,
     "batch": _batch,
     "history": _history,
+    "copy_in": _copy_in,
+    "copy_out": _copy_out,
+    "copy_between": _copy_between,
+    "sync": _sync,
     "disk_glob": _disk_glob,
     "remove": _remove,
     "apply": _apply,

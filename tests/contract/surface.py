@@ -123,8 +123,6 @@ ADDED_PARAMETERS = {
     "FS.open": 'encoding="utf-8"',
     "FS.log": "limit=None",
     "FS.copy_in": "progress=None",
-    "FS.copy_out": "progress=None",
-    "FS.sync_out": "missing_ok=False, progress=None",
     "FS.sync_in": "missing_ok=False, progress=None",
     "FS.copy_out": "progress=None",
     "FS.sync_out": "missing_ok=False, progress=None",

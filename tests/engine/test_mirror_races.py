@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def test_move_by_git_is_noticed(source: Any, store: Any, tmp_path: Path, git: Gi
     assert "gone" in store.branches
 
 
+@pytest.mark.slow
 def test_writers_and_restores_side_by_side_lose_nothing(
     source: Any, store: Any, tmp_path: Path
 ) -> None:
@@ -114,6 +116,36 @@ def test_writers_and_restores_side_by_side_lose_nothing(
     assert store.branches["counter"].read("n") == b"%d" % steps[-1]
     assert len(list(store.branches["counter"].log())) == len(steps) + 1
     assert counter.commit_hash
+
+
+@pytest.mark.parametrize("direction", ["backup", "restore"])
+def test_mirror_waits_for_the_lock_of_the_side_that_it_writes(
+    source: Any, store: Any, tmp_path: Path, git: Git, direction: str
+) -> None:
+    path = tmp_path / "store.git"
+    before = refs_of(git, path)
+    copied = threading.Event()
+
+    def report(line: bytes) -> None:
+        if line.startswith(b"copying objects: 100%"):
+            copied.set()
+
+    def mirror() -> None:
+        if direction == "backup":
+            source.backup(path, progress=report)
+        else:
+            store.restore(tmp_path / "source.git", progress=report)
+
+    thread = threading.Thread(target=mirror)
+    with (path / "vost.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread.start()
+        assert copied.wait(20)
+        thread.join(0.2)
+        assert thread.is_alive()
+        assert refs_of(git, path) == before
+    thread.join()
+    assert refs_of(git, path) == refs_of(git, tmp_path / "source.git")
 
 
 KILLED_WHILE_COPYING = """

@@ -166,6 +166,10 @@ def test_refusal_does_not_repeat_a_password(url: str) -> None:
 
 
 def test_secrets_are_masked_in_what_others_say() -> None:
-    remote = parse_remote("https://token:pass@h/x")
-    assert remote.without_secrets("bad pass for token") == "bad *** for ***"
-    assert "pass" not in remote.display + remote.base_url
+    remote = parse_remote("https://me:p%40ss@h/x")
+    assert remote.without_secrets("bad p@ss or p%40ss for me") == "bad *** or *** for me"
+    assert "ss" not in remote.display + remote.base_url
+    token = parse_remote("https://token@h/x")
+    assert token.without_secrets("bad token") == "bad ***"
+    assert "token" not in token.display + token.base_url
+    assert parse_remote("ssh://git@h/x").without_secrets("git said no") == "git said no"

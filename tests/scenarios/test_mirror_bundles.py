@@ -191,6 +191,12 @@ async def test_missing_file_is_not_found(store, tmp_path):
         await store.bundle_import(tmp_path / "d.bundle")
 
 
+async def test_pipe_is_not_waited_for(store, tmp_path):
+    os.mkfifo(tmp_path / "x.bundle")
+    with pytest.raises(InvalidBundleError, match="no regular file"):
+        await store.bundle_import(tmp_path / "x.bundle")
+
+
 async def test_nothing_to_export_is_refused(face, store, tmp_path):
     empty = await face.GitStore.memory(branch=None)
     with pytest.raises(ValueError, match="no ref"):

@@ -151,6 +151,7 @@ async def test_restored_branches_have_a_reflog(store, face, tmp_path):
     assert await (await back.redo()).read("t") == b"2"
 
 
+@pytest.mark.slow
 async def test_deleted_refs_can_be_found_again_after_gc(disk_store, repo, face, tmp_path, git):
     other = await face.GitStore.open(tmp_path / "other.git")
     await (await other.branches["main"]).write("t", b"1")

@@ -79,6 +79,7 @@ def contents(pack: ReceivedPack) -> dict[Oid, bytes]:
 @pytest.mark.parametrize(
     "options", [(), ("--delta-base-offset",), ("--delta-base-offset", "--thin")]
 )
+@pytest.mark.slow
 def test_pack_of_git_is_understood(tmp_path: Path, git: Git, options: tuple[str, ...]) -> None:
     source = git.init(tmp_path / "source.git")
     text = b"".join(b"line %d\n" % n for n in range(3000))
@@ -199,6 +200,7 @@ def test_delta_that_claims_to_be_huge_is_refused_without_memory(tmp_path: Path) 
             tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_object_that_inflates_a_thousandfold_takes_no_memory(tmp_path: Path) -> None:
     data = pack_of(whole(bytes(100 << 20)))
     assert len(data) < 1 << 20

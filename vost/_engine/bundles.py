@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -162,6 +163,9 @@ class BundleImport:
             RefNotFoundError: If a ref that was asked for is not in it.
         """
         landing = self._landing
+        mode = os.stat(self._path).st_mode  # noqa: PTH116 - the user's spelling in errors
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InvalidBundleError(f"{self._path} is no regular file")  # a pipe may never end
         with open(self._path, "rb") as file:  # noqa: PTH123 - the user's spelling in errors
             header = read_header(file, self._path)
             landing.plan(header.refs, self._path)

@@ -158,9 +158,15 @@ def ssh_command(port: int | None, timeout: float) -> list[str]:
 
     ``GIT_SSH_COMMAND`` and ``GIT_SSH`` count as they do for git, but no shell reads them. ssh may
     ask on a terminal; without one, it must not.
+
+    Raises:
+        RemoteError: If ``GIT_SSH_COMMAND`` cannot be read.
     """
-    given = os.environ.get("GIT_SSH_COMMAND")
-    program = shlex.split(given) if given else [os.environ.get("GIT_SSH") or "ssh"]
+    try:
+        program = shlex.split(os.environ.get("GIT_SSH_COMMAND") or "")
+    except ValueError as error:
+        raise RemoteError(f"GIT_SSH_COMMAND is no command: {error}") from None
+    program = program or [os.environ.get("GIT_SSH") or "ssh"]
     command = [*program]
     if Path(program[0]).name.removesuffix(".exe") == "ssh":
         seconds = max(1, int(timeout))

@@ -26,7 +26,7 @@ from vost._model.objects import Oid, oid_from_hex
 from vost._storage.handles import FileHandle
 from vost._storage.packreceive import ReceivedPack
 from vost._storage.protocols import RefMismatchError, RefUpdate
-from vost._storage.refchecks import first_below, names_above
+from vost._storage.refchecks import first_below, is_ref_name, names_above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,8 +140,9 @@ class Landing:
 
     def follow(self, head: str | None) -> None:
         """Take over the current branch of the source, if the target has no refs until now."""
-        if not self._before and head is not None:
-            self._head = head
+        # A remote may say anything.
+        if not self._before and head is not None and head.startswith(BRANCHES):
+            self._head = head if is_ref_name(head) else None
 
     @property
     def wanted(self) -> list[Oid]:

@@ -193,5 +193,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "the other side does not answer"
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        name = f": {error.filename}" if isinstance(error.filename, str) else ""
+        return (error.strerror or type(error).__name__) + name
     return type(error).__name__

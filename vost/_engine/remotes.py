@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
@@ -55,10 +55,11 @@ class Remote(NamedTuple):
         return f"{self.scheme}://{host}{port}{self.path}"
 
     def without_secrets(self, text: str) -> str:
-        """Return ``text`` with every occurrence of the credentials masked."""
-        for secret in (self.password, self.user if self.scheme.startswith("http") else None):
-            if secret:
-                text = text.replace(secret, "***")
+        """Return ``text`` with every occurrence of the password, or of a token, masked."""
+        # A user without a password is a token, or a name that is no secret: in doubt a token.
+        secret = self.password or (self.user if self.scheme.startswith("http") else None)
+        for spelling in (secret, quote(secret, safe="")) if secret else ():
+            text = text.replace(spelling, "***")
         return text
 
 
