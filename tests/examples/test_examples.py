@@ -43,6 +43,20 @@ PRINTED = {
         r"git fsck --strict: clean",
         r"heartbeat: \d+ ticks, longest delay \d+\.\d ms, 99th percentile \d+\.\d ms",
     ),
+    "backup_folder.py": (
+        rf"{SHA} 3 new, 0 changed, 0 gone",
+        rf"{SHA} 0 new, 1 changed, 1 gone",
+        rf"{SHA} nothing to do",
+        r"restored: \{'letter\.txt': 10, 'photos/cat\.jpg': 256\}",
+        r"as it was first: \{'draft\.txt': 9, 'letter\.txt': 12, 'photos/cat\.jpg': 256\}",
+    ),
+    "backup_folder_async.py": (
+        rf"first backup: (?P<files>\d+) files in {SECONDS}",
+        rf"nothing new: 0 files in {SECONDS}",
+        rf"restored \d+ files in {SECONDS}",
+        r"progress: copying, (?P<done>\d+) of (?P=done)",
+        r"heartbeat: \d+ ticks, 99 of 100 at most -?\d+\.\d ms late",
+    ),
     "concurrent_writers.py": (
         r"4 processes counted to 40: nothing was lost",
         r"it took \d+ attempts; \d+ found that somebody had been faster",
@@ -83,7 +97,7 @@ PRINTED = {
 # These two import the standard library of the Python that runs them.
 LARGE = {"async_app.py", "quickstart.py"}
 
-SLOW = {*LARGE, "concurrent_writers.py"}
+SLOW = {*LARGE, "backup_folder_async.py", "concurrent_writers.py"}
 
 
 @pytest.mark.parametrize(
