@@ -6,6 +6,9 @@ Every write, or batch of writes, is a commit; a snapshot is immutable; old snaps
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from vost._model.changes import (
     ChangeAction,
     ChangeActionKind,
@@ -42,7 +45,6 @@ from vost._model.errors import (
     UnsupportedRepositoryError,
     VostError,
 )
-from vost._model.mirror import MirrorDiff, RefChange
 from vost._model.progress import Progress
 from vost._model.types import (
     BlobOid,
@@ -53,16 +55,30 @@ from vost._model.types import (
     WalkEntry,
     WriteEntry,
 )
-from vost._transfer.exclude import ExcludeFilter
 from vost.batch import Batch
 from vost.disk import disk_glob
 from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
 from vost.refs import RefDict
-from vost.remote import bundle_export, bundle_import, resolve_credentials
 from vost.retry import retry_write
 from vost.store import GitStore
+
+if TYPE_CHECKING:
+    from vost._model.mirror import MirrorDiff, RefChange
+    from vost._transfer.exclude import ExcludeFilter
+    from vost.remote import bundle_export, bundle_import, resolve_credentials
+
+# What few programs need is imported when it is asked for: all of it would make the import of vost
+# a tenth slower.
+_LATE = {
+    "ExcludeFilter": "vost._transfer.exclude",
+    "MirrorDiff": "vost._model.mirror",
+    "RefChange": "vost._model.mirror",
+    "bundle_export": "vost.remote",
+    "bundle_import": "vost.remote",
+    "resolve_credentials": "vost.remote",
+}
 
 __version__ = "0.1.0"
 
@@ -128,8 +144,28 @@ __all__ = (
     "retry_write",
 )
 
-for _name in __all__:
-    # Users see public names in messages and pickles, not the modules behind them.
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = __name__
+
+def _as_public(value: object) -> object:
+    """Show the public place of a class in messages and pickles, not the module behind it."""
+    if isinstance(value, type):
+        value.__module__ = __name__
+    return value
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name that is imported late."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'vost' has no attribute {name!r}")
+    value = _as_public(getattr(import_module(_LATE[name]), name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return all names, those that are imported late too."""
+    return sorted({*globals(), *_LATE})
+
+
+for _name in set(__all__) - set(_LATE):
+    _as_public(globals()[_name])
 del _name

@@ -12,13 +12,10 @@ from vost._model.paths import check_writable_segments, normalize_root
 from vost._offload import Reporter, check, run, stream
 from vost._snapshot import Snapshot
 from vost._transfer.archives.formats import check_format, require_format_of_name
-from vost._transfer.archives.members import Limits
-from vost._transfer.archives.reading import ImportOptions, import_archive
 from vost._transfer.archives.source import local_name, name_of
-from vost._transfer.archives.writing import export, write_to_file, write_to_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from vost._engine.draft import Draft
     from vost._model.changes import ChangeError
@@ -69,6 +66,8 @@ class ArchiveOperations(Snapshot):
         report = Reporter(progress)
 
         def write() -> None:
+            from vost._transfer.archives.writing import export, write_to_file, write_to_path  # late
+
             pieces = export(self._repository, commit, selected, chosen, check, report)
             if isinstance(place, str):
                 write_to_path(place, pieces)
@@ -101,9 +100,13 @@ class ArchiveOperations(Snapshot):
         chosen = check_format(format)
         selected = normalize_root(path)
         commit = await self._loaded()
-        async with aclosing(
-            stream(lambda: export(self._repository, commit, selected, chosen, check))
-        ) as pieces:
+
+        def pieces_of_archive() -> Iterator[bytes]:
+            from vost._transfer.archives.writing import export  # late, as all that copies
+
+            return export(self._repository, commit, selected, chosen, check)
+
+        async with aclosing(stream(pieces_of_archive)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -159,14 +162,17 @@ class ArchiveOperations(Snapshot):
         directory = normalize_root(dest)
         check_writable_segments(directory)
         chosen = None if format is None else check_format(format)
-        limits = Limits(_limit("max_size", max_size), _limit("max_members", max_members))
-        options = ImportOptions(directory, chosen, limits, strict)
+        largest, most = _limit("max_size", max_size), _limit("max_members", max_members)
         recorded = self._options(message, "ar", parents)
         spool_dir = self._repository.spool_dir
         report = Reporter(progress)
         warnings: list[ChangeError] = []
 
         def stage(draft: Draft) -> None:
+            from vost._transfer.archives.members import Limits  # late, as all that copies
+            from vost._transfer.archives.reading import ImportOptions, import_archive
+
+            options = ImportOptions(directory, chosen, Limits(largest, most), strict)
             warnings.extend(import_archive(draft, place, options, spool_dir, check, report))
 
         fs = await self._commit_edits(stage, recorded)

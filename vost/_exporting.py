@@ -9,8 +9,6 @@ from vost._arguments import path_list
 from vost._model.paths import normalize_given
 from vost._offload import Reporter, check, run
 from vost._snapshot import Snapshot
-from vost._transfer.exporting.job import Job, Options
-from vost._transfer.exporting.operation import copy_to_disk, sync_to_disk
 from vost._transfer.sources import repository_source
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from vost._engine.commits import Commit
     from vost._model.changes import ChangeReport
     from vost._model.progress import Progress
+    from vost._transfer.exporting.job import Job, Options
     from vost.fs import FS
 
 
@@ -79,6 +78,9 @@ class ExportOperations(Snapshot):
         commit = await self._loaded()
 
         def work() -> ChangeReport | None:
+            from vost._transfer.exporting.job import Options  # late, as all that copies
+            from vost._transfer.exporting.operation import copy_to_disk
+
             options = Options(ignore_existing, delete, ignore_errors, checksum)
             job = self._job(commit, options, progress)
             return copy_to_disk(job, commit.tree, given, where, dry_run=dry_run)
@@ -132,6 +134,9 @@ class ExportOperations(Snapshot):
         commit = await self._loaded()
 
         def work() -> ChangeReport | None:
+            from vost._transfer.exporting.job import Options
+            from vost._transfer.exporting.operation import sync_to_disk
+
             options = Options(delete=True, ignore_errors=ignore_errors, checksum=checksum)
             job = self._job(commit, options, progress)
             return sync_to_disk(
@@ -143,6 +148,8 @@ class ExportOperations(Snapshot):
     def _job(
         self, commit: Commit, options: Options, progress: Callable[[Progress], None] | None
     ) -> Job:
+        from vost._transfer.exporting.job import Job
+
         return Job(
             self._repository, options, commit.time_seconds, report=Reporter(progress), check=check
         )

@@ -10,8 +10,6 @@ from vost._arguments import path_list
 from vost._model.paths import check_writable_segments, normalize_given
 from vost._offload import Reporter, check, run
 from vost._snapshot import Snapshot
-from vost._transfer.exclude import ExcludeFilter
-from vost._transfer.importing.execute import Import
 from vost._transfer.importing.request import ImportRequest, regular_mode
 from vost._transfer.sources import local_source
 
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
     from vost._model.changes import ChangeReport
     from vost._model.progress import Progress
     from vost._model.types import FileType
-    from vost._transfer.exclude import WalkRules
+    from vost._transfer.exclude import ExcludeFilter, WalkRules
+    from vost._transfer.importing.execute import Import
     from vost.fs import FS
 
 
@@ -179,14 +178,20 @@ class ImportOperations(Snapshot):
         dry_run: bool,
     ) -> FS:
         commit = await self._loaded()
-        work = Import(self._repository, commit, request, Reporter(progress), check)
+        reporter = Reporter(progress)
+
+        def work() -> Import:
+            from vost._transfer.importing.execute import Import  # late, as all that copies
+
+            return Import(self._repository, commit, request, reporter, check)
+
         if dry_run:
-            report = await run(work.dry_run)
+            report = await run(lambda: work().dry_run())
             return self._with_commit(commit, None if report.is_empty else report)
         reports: list[ChangeReport] = []
 
         def stage(draft: Draft) -> ChangeReport:
-            report, for_message = work.stage(draft)
+            report, for_message = work().stage(draft)
             reports.append(report)
             return for_message
 
@@ -204,6 +209,8 @@ def _destination(path: str | os.PathLike[str]) -> str:
 def _rules(exclude: ExcludeFilter | None) -> WalkRules | None:
     if exclude is None:
         return None
+    from vost._transfer.exclude import ExcludeFilter  # late: who has one has imported it
+
     if not isinstance(exclude, ExcludeFilter):
         raise TypeError(f"exclude must be an ExcludeFilter, not {type(exclude).__name__}")
     return exclude.walk_rules() if exclude.active else None

@@ -11,7 +11,6 @@ from vost._engine.grafting import Grafting
 from vost._model.paths import normalize_given, normalize_writable_path
 from vost._offload import check, run
 from vost._snapshot import Snapshot, require_same_store
-from vost._transfer.rearranging import copy_into, find_sources, move, plan_moves, report_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -79,6 +78,8 @@ class RearrangeOperations(Snapshot):
         repository = self._repository
 
         def change(grafting: Grafting) -> ChangeReport:
+            from vost._transfer.rearranging import copy_into, find_sources, report_on  # late
+
             found = find_sources(repository, other_root, texts)
             copy_into(grafting, found, place, delete=delete)
             return report_on(grafting, base.tree, with_sources=False)
@@ -125,6 +126,8 @@ class RearrangeOperations(Snapshot):
         repository = self._repository
 
         def change(grafting: Grafting) -> ChangeReport:
+            from vost._transfer.rearranging import move, plan_moves, report_on  # late
+
             move(grafting, plan_moves(repository, base.tree, texts, target, recursive=recursive))
             return report_on(grafting, base.tree, with_sources=True)
 

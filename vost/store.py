@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vost._arguments import check_range, hash_argument
 from vost._engine import branches, lookup
-from vost._engine.maintenance import collect_garbage, pack_loose_objects
 from vost._engine.opening import (
     OpenOptions,
     configure_repository,
@@ -419,7 +418,14 @@ class GitStore:
         Raises:
             OSError: If the pack cannot be written; nothing is lost then.
         """
-        return await run(pack_loose_objects, self._repository, Reporter(progress), check)
+        report = Reporter(progress)
+
+        def work() -> int:
+            from vost._engine.maintenance import pack_loose_objects  # late: few programs do it
+
+            return pack_loose_objects(self._repository, report, check)
+
+        return await run(work)
 
     async def gc(self, *, progress: Callable[[Progress], None] | None = None) -> int:
         """Tidy up: remove what killed processes left, pack loose objects, merge small packs.
@@ -435,7 +441,14 @@ class GitStore:
         Raises:
             OSError: If a pack cannot be written; nothing is lost then.
         """
-        return await run(collect_garbage, self._repository, Reporter(progress), check)
+        report = Reporter(progress)
+
+        def work() -> int:
+            from vost._engine.maintenance import collect_garbage  # late: few programs do it
+
+            return collect_garbage(self._repository, report, check)
+
+        return await run(work)
 
 
 def _settings(compression: int | None, big_file_threshold: int | None) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.types import MODE_LINK, resolve_mode
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from vost._transfer.sources import Source
 
 
-@dataclass(frozen=True)
-class ImportRequest:
+class ImportRequest(NamedTuple):
     """One call of ``copy_in`` or ``sync_in``, its arguments checked.
 
     Attributes:
