@@ -12,7 +12,7 @@ from tests.support.sources import ROOT
 def test_readme_blocks_run_as_they_stand(tmp_path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     outputs = [
         subprocess.run(
             [sys.executable, "-W", "error", "-c", block],
@@ -25,10 +25,11 @@ def test_readme_blocks_run_as_they_stand(tmp_path) -> None:
         )
         for block in blocks
     ]
-    assert [output.stderr for output in outputs] == ["", ""]
-    blocking, asynchronous = (output.stdout.splitlines() for output in outputs)
+    assert [output.stderr for output in outputs] == [""] * 3
+    blocking, folders, asynchronous = (output.stdout.splitlines() for output in outputs)
     assert blocking[0].startswith("Hello! ")
     assert blocking[0].endswith(" + hello.txt")
     assert blocking[1].endswith(" Import")
+    assert folders == ["None", "1 refs copied"]
     assert asynchronous[0].endswith(" + b.bin")
     assert asynchronous[-1] == r"b'\x02'"
