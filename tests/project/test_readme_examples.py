@@ -30,6 +30,6 @@ def test_readme_blocks_run_as_they_stand(tmp_path) -> None:
     assert blocking[0].startswith("Hello! ")
     assert blocking[0].endswith(" + hello.txt")
     assert blocking[1].endswith(" Import")
-    assert folders == ["None", "1 refs copied"]
+    assert folders == ["None", "2 refs copied"]
     assert asynchronous[0].endswith(" + b.bin")
     assert asynchronous[-1] == r"b'\x02'"
