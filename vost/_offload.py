@@ -170,14 +170,15 @@ class Reporter:
         self._callback: Callable[..., None] | None = callback
         self._next = 0.0
 
+    def is_due(self) -> bool:
+        """Tell whether somebody listens and the last report is more than a moment ago."""
+        return self._callback is not None and time.monotonic() >= self._next
+
     def __call__(self, value: object, *, final: bool = False) -> None:
         """Report ``value``, unless the last one is a moment ago; ``final`` ones always go out."""
-        if self._callback is None:
+        if self._callback is None or not (final or self.is_due()):
             return
-        now = time.monotonic()
-        if now < self._next and not final:
-            return
-        self._next = now + _REPORT_INTERVAL
+        self._next = time.monotonic() + _REPORT_INTERVAL
         if _inline.get():
             self._callback(value)
         else:

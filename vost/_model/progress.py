@@ -30,3 +30,6 @@ class ProgressReport(Protocol):
 
     def __call__(self, value: Progress, *, final: bool = False) -> None:
         """Report how far the work is; ``final`` reports always go out."""
+
+    def is_due(self) -> bool:
+        """Tell whether a report would go out now: who reports often need not make it else."""

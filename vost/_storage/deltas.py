@@ -35,6 +35,9 @@ def result_size(delta: bytes) -> tuple[int, int]:
     Raises:
         DamagedDataError: If the sizes are malformed.
     """
+    if len(delta) > 3 and delta[0] >= 0x80 > delta[1] and delta[2] >= 0x80 > delta[3]:
+        # Both from 128 bytes to 16 KiB, as they mostly are: at half the price of the loop.
+        return delta[0] & 0x7F | delta[1] << 7, delta[2] & 0x7F | delta[3] << 7
     sizes = []
     size = shift = 0
     for byte in delta[:20]:

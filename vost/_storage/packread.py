@@ -301,21 +301,20 @@ class Pack:
     def _resolve(self, handle: FileHandle, offset: int, head: bytes) -> tuple[ObjectType, bytes]:
         """Return type and content of an entry that begins with ``head``; not verified."""
         chain: list[tuple[int, RawEntry, bytes]] = []
-        while True:
-            base = self._bases.get(self._serial + offset)
-            if base is not None:
-                break
+        bases, serial = self._bases, self._serial
+        while (base := bases.get(serial + offset)) is None:
+            if chain:
+                head = os.pread(handle.fd, _FIRST_READ, offset)
             entry = self._parse_entry(handle, offset, head)
             object_type = TYPE_OF_CODE[entry.kind]
             if object_type is not None:
                 base = object_type, _inflate_from(head, handle, offset, entry)
-                self._bases.put(self._serial + offset, base)
+                bases.put(serial + offset, base)
                 break
             chain.append((offset, entry, head))
             if len(chain) > MAX_CHAIN:
                 raise DamagedDataError("chain of deltas has no end")
             offset = entry.base_offset
-            head = os.pread(handle.fd, _FIRST_READ, offset)
         object_type, data = base
         while chain:
             offset, entry, head = chain.pop()

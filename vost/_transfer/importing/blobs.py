@@ -81,19 +81,19 @@ class FileReader:
         self._check = check
         self.bytes = 0
 
-    def read(self, descriptor: int, shown: str, old: Entry | None) -> ReadFile:
+    def read(self, descriptor: int, shown: str, size: int, old: Entry | None) -> ReadFile:
         """Read an open regular file into a blob.
 
         Args:
             descriptor: The file.
             shown: Its path, for messages.
+            size: Its size in bytes when it was looked at.
             old: What the repository has at its place; the same content is not stored again.
 
         Raises:
             OSError: If it cannot be read, changes meanwhile, or is no regular file.
         """
         sink = self._blobs.sink()
-        size = os.fstat(descriptor).st_size
         self.bytes += size
         if size <= STREAM_THRESHOLD:
             return read_into(descriptor, shown, sink, self._check, old.oid if old else None)

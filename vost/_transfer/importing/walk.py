@@ -344,7 +344,8 @@ class Walk:
     def _file(self, place: Place, found: _Found) -> None:
         """Plan for one file or link."""
         self._check()
-        self._report(self._progress(found.local))
+        if self._report.is_due():
+            self._report(self._progress(found.local))
         mode, old = found.status.st_mode, found.old
         if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
             self._plan.warn(found.local, f"Left out: it is {kind_of(mode)}, not a file")
@@ -375,7 +376,7 @@ class Walk:
         descriptor = os.open(found.target, flags, dir_fd=found.directory)
         try:
             compared = old if old is not None and old.mode != MODE_TREE else None
-            read = self._reader.read(descriptor, found.local, compared)
+            read = self._reader.read(descriptor, found.local, found.status.st_size, compared)
         finally:
             os.close(descriptor)
         if found.record is not None and read.lasting:
