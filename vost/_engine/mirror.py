@@ -117,6 +117,7 @@ class Landing:
         self._origin = origin
         self._before: dict[str, Oid] = {}
         self._head: str | None = None
+        self._left: list[list[RefUpdate]] | None = None
         self._unsure = False
 
     def plan(self, refs: Mapping[str, Oid], where: str) -> MirrorDiff:
@@ -167,10 +168,15 @@ class Landing:
         """
         target = self.target
         with target.refs.locked():
-            for updates in self._transactions():
+            if self._left is None:
+                self._left = self._transactions()
+            while self._left:
                 self._unsure = True
                 try:
-                    target.refs.compare_and_set(updates, identity=target.ident, time=target.now())
+                    target.refs.compare_and_set(
+                        self._left[0], identity=target.ident, time=target.now()
+                    )
+                    del self._left[0]  # when it is called again, it goes on where it was
                 except RefMismatchError as error:
                     raise StaleSnapshotError(
                         f"{error.name} has moved while the mirror was being prepared: nothing was "
