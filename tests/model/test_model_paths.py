@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import timeit
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -287,10 +286,3 @@ def test_git_agrees_about_every_spelling(git: Git, tmp_path: Path) -> None:
         if any(tree in line and "hasDotgit" in line for line in complaints)
     }
     assert refused == set(DOTGIT)
-
-
-def test_path_in_order_costs_little() -> None:
-    # It comes before every look-up. The limit is far above what was measured (0.2 us).
-    for path in ("a", "src/main/python/file.txt", "docs/é.txt"):
-        seconds = min(timeit.repeat(lambda p=path: normalize_path(p), number=2000, repeat=5)) / 2000
-        assert seconds < 5e-6
