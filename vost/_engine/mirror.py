@@ -227,8 +227,8 @@ class Landing:
         ]
 
 
-class LocalRestore:
-    """A restore from a repository on the local disk.
+class _Restore:
+    """What restores have in common.
 
     Args:
         repository: The one whose refs change.
@@ -252,6 +252,10 @@ class LocalRestore:
         self._landing = Landing(repository, options, f"restore: {remote.display}", check)
         self.commit = self._landing.commit
         self.close = self._landing.close
+
+
+class LocalRestore(_Restore):
+    """A restore from a repository on the local disk."""
 
     def prepare(self) -> MirrorDiff:
         """Compare and copy what is missing here.
@@ -273,31 +277,8 @@ class LocalRestore:
         return diff
 
 
-class NetworkRestore:
-    """A restore from a remote repository.
-
-    Args:
-        repository: The one whose refs change.
-        remote: The source.
-        options: What is asked for.
-        lines: Takes progress messages.
-        check: Raises when the caller was cancelled.
-    """
-
-    def __init__(
-        self,
-        repository: Repository,
-        remote: Remote,
-        options: MirrorOptions,
-        lines: Lines,
-        check: Callable[[], None],
-    ) -> None:
-        self._remote = remote
-        self._lines = lines
-        self._check = check
-        self._landing = Landing(repository, options, f"restore: {remote.display}", check)
-        self.commit = self._landing.commit
-        self.close = self._landing.close
+class NetworkRestore(_Restore):
+    """A restore from a remote repository."""
 
     def prepare(self) -> MirrorDiff:
         """Compare and fetch what is missing here.

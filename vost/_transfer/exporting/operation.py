@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vost._engine.lookup import require_directory
 from vost._model.changes import ChangeError
 from vost._model.errors import PathNotDirectoryError, PathNotFoundError
+from vost._transfer.failures import all_failed
 from vost._transfer.localtree import LocalTree
 
 from .execution import Executor
@@ -102,7 +103,7 @@ def _carry_out(
     if plan.errors and not wanted.layers:
         if dry_run:
             return report_of(plan, (), ordered=ordered)
-        raise _all_failed(plan.errors)
+        raise RuntimeError(all_failed(plan.errors))
     executor: Executor | None = None
     with ExitStack() as stack:
         synchronises = job.options.delete
@@ -123,12 +124,5 @@ def _carry_out(
     if executor is not None:
         report.errors += executor.errors
         if report.in_sync and not plan.fine and (failed or plan.failures):
-            raise _all_failed(report.errors)
+            raise RuntimeError(all_failed(report.errors))
     return None if report.is_empty else report
-
-
-def _all_failed(errors: list[ChangeError]) -> RuntimeError:
-    first = errors[0]
-    return RuntimeError(
-        f"All files failed to copy ({len(errors)} errors). The first: {first.path}: {first.error}"
-    )

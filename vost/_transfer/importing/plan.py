@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.changes import ChangeError, ChangeReport, FileEntry
+from vost._transfer.failures import all_failed
 
 if TYPE_CHECKING:
     from vost._engine.trees import Entry
@@ -96,12 +97,7 @@ class ImportPlan:
             RuntimeError: If it did.
         """
         if self.errors and self.changes_nothing and not self.done:
-            count = len(self.errors)
-            more = f" (and {count - 1} more)" if count > 1 else ""
-            first = self.errors[0]
-            raise RuntimeError(
-                f"All files failed to copy: {first.path!r}: {first.error}{more}"
-            ) from self.failure
+            raise RuntimeError(all_failed(self.errors)) from self.failure
 
     def report(self) -> ChangeReport:
         """Return the report for the caller: paths relative to the destination."""
