@@ -56,18 +56,18 @@ from vost._model.types import (
     WriteEntry,
 )
 from vost.batch import Batch
-from vost.disk import disk_glob
 from vost.files import BatchWriter, Reader, SnapshotWriter, TextReader
 from vost.fs import FS
 from vost.notes import NoteDict, NoteNamespace, NotesBatch
 from vost.refs import RefDict
-from vost.retry import retry_write
 from vost.store import GitStore
 
 if TYPE_CHECKING:
     from vost._model.mirror import MirrorDiff, RefChange
     from vost._transfer.exclude import ExcludeFilter
+    from vost.disk import disk_glob
     from vost.remote import bundle_export, bundle_import, resolve_credentials
+    from vost.retry import retry_write
 
 # What few programs need is imported when it is asked for: all of it would make the import of vost
 # a tenth slower.
@@ -77,7 +77,9 @@ _LATE = {
     "RefChange": "vost._model.mirror",
     "bundle_export": "vost.remote",
     "bundle_import": "vost.remote",
+    "disk_glob": "vost.disk",
     "resolve_credentials": "vost.remote",
+    "retry_write": "vost.retry",
 }
 
 __version__ = "0.1.0"

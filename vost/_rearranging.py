@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vost._arguments import path_list
 from vost._engine import branches
-from vost._engine.grafting import Grafting
 from vost._model.paths import normalize_given, normalize_writable_path
 from vost._offload import check, run
 from vost._snapshot import Snapshot, require_same_store
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from vost._engine.draft import CommitOptions, Draft
+    from vost._engine.grafting import Grafting
     from vost._engine.repository import Repository
     from vost._model.changes import ChangeReport
     from vost._model.objects import Oid
@@ -168,6 +168,8 @@ def _destination(dest: str | os.PathLike[str]) -> str:
 def _preview(
     repository: Repository, root: Oid, change: Callable[[Grafting], ChangeReport]
 ) -> ChangeReport:
+    from vost._engine.grafting import Grafting
+
     report = change(Grafting(repository, root, None, check))
     for entries in (report.add, report.update, report.delete):
         entries.sort(key=lambda entry: entry.path)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from vost._engine.commits import Commit, parse_commit, serialize_commit
 from vost._engine.contents import Place
-from vost._engine.grafting import Grafting
 from vost._engine.lookup import find
 from vost._engine.staging import Staging, build_tree, report_changes
 from vost._model.errors import (
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from vost._engine.contents import Content
+    from vost._engine.grafting import Grafting
     from vost._engine.repository import Repository
     from vost._engine.trees import Entry
     from vost._model.changes import ChangeReport
@@ -130,6 +130,8 @@ class Draft:
         Returns:
             What ``change`` returned.
         """
+        from vost._engine.grafting import Grafting  # late: most commits move nothing
+
         with self._mutex:
             self._prepared = None
             grafting = Grafting(self._repository, self._base.tree, self._open_writer(), self._check)
