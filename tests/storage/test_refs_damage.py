@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -336,6 +337,7 @@ def test_what_is_no_id_is_refused(refs: DiskRefs, new: bytes) -> None:
 
 
 def test_descriptors_do_not_pile_up(git_dir: Path) -> None:
+    gc.collect()  # what earlier tests dropped must not be closed while this one counts
     count = len(os.listdir("/proc/self/fd"))
     for number in range(20):
         refs = open_refs(git_dir)
@@ -343,7 +345,7 @@ def test_descriptors_do_not_pile_up(git_dir: Path) -> None:
         if number % 2:
             refs.close()
         del refs
-    assert len(os.listdir("/proc/self/fd")) == count
+    assert len(os.listdir("/proc/self/fd")) <= count
 
 
 def test_directory_that_vanishes_all_the_time_is_no_endless_loop(

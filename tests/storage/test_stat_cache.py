@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 from pathlib import Path
@@ -241,13 +242,14 @@ def test_a_reader_is_not_disturbed_by_a_writer(path: Path) -> None:
 
 def test_files_are_closed(path: Path) -> None:
     assert remembered(path) is not None
+    gc.collect()  # what earlier tests dropped must not be closed while this one counts
     before = set(os.listdir("/proc/self/fd"))
     for end in (lambda cache: cache.close(), lambda cache: cache.save(NOW), lambda cache: None):
         cache = StatCache.load(path)
         cache.directory("/d")
         end(cache)
         del cache
-        assert set(os.listdir("/proc/self/fd")) == before
+        assert set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_old_directories_are_dropped_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
