@@ -392,7 +392,7 @@ def test_refused_local_directory_is_not_left_open(tmp_path: Path) -> None:
     for _ in range(3):
         with pytest.raises(IsADirectoryError):
             fs.write_from_file("new.txt", tmp_path)
-    assert len(list(descriptors.iterdir())) == before
+    assert len(list(descriptors.iterdir())) <= before
 
 
 def test_each_clause_of_the_table_has_a_situation() -> None:
