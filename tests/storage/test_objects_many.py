@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -80,3 +82,20 @@ def test_damaged_object_among_many_is_named(tmp_path: Path, damage: str) -> None
     assert objects.get_many(undamaged) == [objects.get(oid) for oid in undamaged]
     with pytest.raises(CorruptObjectError, match=oids[70].hex()):
         objects.get_many([*undamaged, oids[70]])
+
+
+def test_handles_dropped_by_another_thread_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = DiskObjects(make_repository(tmp_path / "r.git") / "objects")
+    contents = [random.Random(number).randbytes(40_000) for number in range(120)]
+    oids = write(objects, contents)
+    pread, [pack] = os.pread, objects._packs.load()
+
+    def beside_another_thread(descriptor: int, size: int, offset: int) -> bytes:
+        pack.drop_handles()
+        return pread(descriptor, size, offset)
+
+    pack.open_handle()
+    monkeypatch.setattr(os, "pread", beside_another_thread)
+    assert [data for _, data in objects.get_many(oids)] == contents

@@ -118,6 +118,7 @@ class Landing:
         self._before: dict[str, Oid] = {}
         self._head: str | None = None
         self._left: list[list[RefUpdate]] | None = None
+        self._began = False
         self._unsure = False
 
     def plan(self, refs: Mapping[str, Oid], where: str) -> MirrorDiff:
@@ -176,11 +177,14 @@ class Landing:
                     target.refs.compare_and_set(
                         self._left[0], identity=target.ident, time=target.now()
                     )
-                    del self._left[0]  # when it is called again, it goes on where it was
+                    # When it is called again, it goes on where it was.
+                    del self._left[0]
+                    self._began = True
                 except RefMismatchError as error:
+                    done = "what had to make room is gone" if self._began else "nothing was changed"
                     raise StaleSnapshotError(
-                        f"{error.name} has moved while the mirror was being prepared: nothing was "
-                        "changed. Run it again."
+                        f"{error.name} has moved while the mirror was being prepared: {done}. "
+                        "Run it again."
                     ) from None
             if self._head is not None and target.refs.get(self._head) is not None:
                 target.refs.set_symbolic("HEAD", self._head)

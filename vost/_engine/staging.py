@@ -49,10 +49,6 @@ class Staging:
         """Return what is staged at ``path``: an entry, ``None`` (taken away) or ``KeyError``."""
         return self.edits.get(path, KeyError)
 
-    def replaced_parent(self, path: str) -> bool:
-        """Tell whether a staged edit replaces or takes away a directory above ``path``."""
-        return any(parent in self.edits for parent in parents_of(path))
-
     def is_directory(self, path: str) -> bool:
         """Tell whether a file is staged somewhere below ``path``."""
         return bool(self._below.get(path)) and any(

@@ -6,7 +6,6 @@ hashing it, and reading them in a random order would make a disk seek.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vost._model.objects import hash_object
@@ -40,14 +39,14 @@ def read_small(pack: Pack, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, b
     located = sorted((at, oid) for oid in oids if (at := pack.find(oid)) is not None)
     if not located:
         return {}
-    descriptor = pack.open_handle().fd
+    handle = pack.open_handle()  # held, so that no other thread closes it meanwhile
     pack.used = True
     found = {}
     window, start = b"", 0
     for number, (at, oid) in enumerate(located):
         if at + _ENTRY > start + len(window):
             start = at
-            window = os.pread(descriptor, _window_size(located, number), at)
+            window = handle.read_at(_window_size(located, number), at)
         content = _parse(window, at - start)
         if content is not None and hash_object(*content) == oid:
             found[oid] = content
@@ -57,7 +56,8 @@ def read_small(pack: Pack, oids: Iterable[Oid]) -> dict[Oid, tuple[ObjectType, b
 def _window_size(located: list[tuple[int, Oid]], number: int) -> int:
     """Return how many bytes from an entry on are worth reading at once."""
     start = end = located[number][0]
-    for at, _ in located[number + 1 :]:
+    for following in range(number + 1, len(located)):
+        at = located[following][0]
         if at - end > _GAP or at - start > _WINDOW:
             break
         end = at
