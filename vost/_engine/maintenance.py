@@ -1,9 +1,13 @@
 """Packing and tidying up: without git, and safe beside readers, writers and git itself.
 
 Nothing is ever dropped here. Objects are copied into a new pack, which is durable and visible
-before the old copies go. Loose objects that are young and that no ref or reflog leads to may
-belong to a writer who is about to name them: they stay loose, because a ``git repack -a -d`` that
-runs beside us would drop them from a pack, but never drops loose objects.
+before the old copies go. It stays marked as in flight until old packs are gone: a ``git repack``
+that runs beside us could otherwise come to one of them again, name and all, delete the new pack
+for it, and then we would delete the last copy.
+
+Loose objects that are young and that no ref or reflog leads to may belong to a writer who is about
+to name them: they stay loose, because a ``git repack -a -d`` that runs beside us would drop them
+from a pack, but never drops loose objects.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from vost._model.types import MODE_GITLINK
 from vost._storage.protocols import PackedObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from vost._engine.repository import Repository
     from vost._model.progress import ProgressReport
@@ -47,15 +51,15 @@ def pack_loose_objects(
     objects = repository.objects
     if not isinstance(objects, PackedObjects):
         return 0
-    oids = _packable(repository, objects)
-    if not oids:
+    times = _packable(repository, objects)
+    if not times:
         return 0
     copied: list[Oid] = []
     writer = objects.pack_writer()
     try:
-        for done, oid in enumerate(oids):
+        for done, oid in enumerate(times):
             check()
-            report(Progress("packing", done, len(oids), writer.offset))
+            report(Progress("packing", done, len(times), writer.offset))
             # What vanished meanwhile or is damaged must not keep the rest from being packed.
             with suppress(ObjectNotFoundError, GitError):
                 _copy_loose(objects, writer, oid)
@@ -69,8 +73,10 @@ def pack_loose_objects(
         raise
     writer.release()
     for oid in copied:
-        objects.remove_loose(oid)
-    report(Progress("packing", len(oids), len(oids), writer.offset), final=True)
+        # A writer that has just made it young may be about to name it.
+        if objects.loose_modified(oid) == times[oid]:
+            objects.remove_loose(oid)
+    report(Progress("packing", len(times), len(times), writer.offset), final=True)
     return len(copied)
 
 
@@ -96,22 +102,19 @@ def collect_garbage(
     return packed
 
 
-def _packable(repository: Repository, objects: PackedObjects) -> list[Oid]:
+def _packable(repository: Repository, objects: PackedObjects) -> dict[Oid, float]:
+    """Return what to pack, with the time when each was last written or made young."""
     young_from = repository.clock() - _GRACE_SECONDS
-    old: list[Oid] = []
-    young: set[Oid] = set()
+    old: dict[Oid, float] = {}
+    young: dict[Oid, float] = {}
     for oid in objects.iter_loose():
         modified = objects.loose_modified(oid)
-        if modified is None:
-            continue
-        if modified >= young_from:
-            young.add(oid)
-        else:
-            old.append(oid)
-    return old + list(_reachable(repository, young))
+        if modified is not None:
+            (young if modified >= young_from else old)[oid] = modified
+    return old | {oid: young[oid] for oid in _reachable(repository, young.keys())}
 
 
-def _reachable(repository: Repository, among: set[Oid]) -> dict[Oid, None]:
+def _reachable(repository: Repository, among: Set[Oid]) -> dict[Oid, None]:
     """Return those of ``among`` that refs and reflogs lead to through others of them."""
     found: dict[Oid, None] = {}
     pending = [oid for oid in _tips(repository) if oid in among] if among else []
@@ -207,7 +210,9 @@ def _merge(
     except BaseException:
         writer.discard()
         raise
-    writer.release()
-    for pack in packs:
-        objects.remove_pack(pack.path)
+    try:
+        for pack in packs:
+            objects.remove_pack(pack.path)
+    finally:
+        writer.release()
     report(Progress("merging packs", total, total, writer.offset), final=True)

@@ -274,13 +274,15 @@ class PackWriter:
         return descriptor, path
 
     def _claim_name(self, checksum: bytes) -> str:
-        """Create the locked ``.keep`` of a name that no pack has, and return the stem."""
-        name = checksum
+        """Create the locked ``.keep`` of a name that no pack ever had, and return the stem.
+
+        The same content may have been packed before: by a writer that will take it back, or in a
+        pack that a ``git repack`` is about to delete, by its name. Git does not ask whether a name
+        is the checksum.
+        """
         while True:
-            stem = f"{self._directory}/pack-{name.hex()}"
-            # The same content may have been packed before, perhaps by a writer that will take
-            # it back: this pack must be independent of that one.
-            name = hashlib.sha1(checksum + os.urandom(16), usedforsecurity=False).digest()
+            name = hashlib.sha1(checksum + os.urandom(16), usedforsecurity=False)
+            stem = f"{self._directory}/pack-{name.hexdigest()}"
             try:
                 descriptor = os.open(
                     stem + ".keep", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
@@ -300,9 +302,7 @@ class PackWriter:
                 socket.gethostname().encode("utf-8", "replace"),
             )
             write_all(descriptor, text)
-            if not os.path.exists(stem + ".pack"):
-                return stem
-            self._drop_keep()
+            return stem
 
     def _drop_keep(self) -> None:
         if self._keep is not None:
