@@ -66,6 +66,11 @@ class GitStore:
             location = location.rstrip("/") + "/"
         return f"GitStore({location!r})"
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the repository is bare: no files are checked out beside it."""
+        return self._repository.is_bare
+
     @classmethod
     async def open(
         cls,

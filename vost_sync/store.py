@@ -54,6 +54,11 @@ class GitStore(Facade["vost.GitStore"]):
         """Notes on commits, by namespace."""
         return _notes.NoteDict._of(self._aio.notes)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the repository is bare: no files are checked out beside it."""
+        return self._aio.is_bare
+
     @classmethod
     def open(
         cls,

@@ -40,7 +40,9 @@ ALLOWED = {
         "vost._storage",
         "vost._model",
     ),
-    "vost.cli": ("vost.public", "vost.serve"),
+    # Of the rest only the rules of names, paths and messages: they have to be known before the
+    # repository is opened.
+    "vost.cli": ("vost.public", "vost.serve", "vost._model"),
     "vost.serve": ("vost.public",),
     "vost.fsspec": ("vost.public",),
     "vost.zarr": ("vost.public",),

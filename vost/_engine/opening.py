@@ -169,6 +169,7 @@ def _assemble(layout: RepositoryLayout, path: str, options: OpenOptions) -> Repo
         location=path,
         identity=(status.st_dev, status.st_ino),
         git_dir=layout.git_dir,
+        is_bare=layout.bare,
         shallow=_shallow_commits(layout.git_dir),
         clock=options.clock,
     )

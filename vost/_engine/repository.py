@@ -131,6 +131,7 @@ class Repository:
         location: How people know the repository: its path, for messages and ``repr``.
         identity: Equal for two handles on the same repository.
         git_dir: The Git directory; ``None``: the repository is not on disk.
+        is_bare: Whether there is no work tree.
         shallow: Commits whose parents were left out by a shallow clone.
         clock: Seconds since the epoch.
     """
@@ -141,6 +142,7 @@ class Repository:
     location: str
     identity: Hashable
     git_dir: Path | None = None
+    is_bare: bool = True
     shallow: frozenset[Oid] = frozenset()
     clock: Callable[[], float] = time.time
     _trees: BoundedCache[Oid, Tree] = field(init=False, repr=False)

@@ -1,0 +1,41 @@
+"""A repository, an empty current directory, and the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.commands import Vost
+from vost_sync import GitStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty directory."""
+    directory = tmp_path / "here"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    monkeypatch.delenv("VOST_REPO", raising=False)
+    return directory
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Name the place of the repository; it need not exist."""
+    return tmp_path / "r.git"
+
+
+@pytest.fixture
+def vost(repository: Path) -> Vost:
+    """Give the test the command, on ``repository``."""
+    return Vost(repository)
+
+
+@pytest.fixture
+def store(repository: Path) -> GitStore:
+    """Make the repository, with an empty branch ``main``."""
+    return GitStore.open(repository)

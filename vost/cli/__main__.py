@@ -1,0 +1,8 @@
+"""``python -m vost.cli`` is the ``vost`` command."""
+
+from __future__ import annotations
+
+from vost.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="vost")

@@ -1,0 +1,109 @@
+"""``vost write``."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiofiles.tempfile
+import asyncclick as click
+
+import vost
+from vost.cli import streams
+from vost.cli.arguments import file_path, repository_target
+from vost.cli.errors import STALE, Failure
+from vost.cli.options import branch_option, pass_session, repo_option, write_options
+from vost.cli.resolving import Resolver, check_branch_option
+from vost.cli.writing import check_new_repository, check_place, store_to_write
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from vost.cli.arguments import Target
+    from vost.cli.session import Session
+    from vost.cli.writing import WriteOptions
+
+HISTORICAL = "Cannot write to a historical commit (remove ~N)"
+_ATTEMPTS = 5
+_DELAY = 0.05
+
+
+@click.command("write")
+@click.argument("path")
+@click.option("-p", "--passthrough", is_flag=True, help="Copy stdin to stdout as well, like tee.")
+@branch_option
+@write_options(create=True)
+@repo_option
+@pass_session
+async def write_command(
+    session: Session,
+    path: str,
+    branch: str | None,
+    writing: WriteOptions,
+    *,
+    passthrough: bool,
+) -> None:
+    """Store what comes on stdin as a file.
+
+    Example: echo hello | vost write notes.txt
+    """
+    writing.check()
+    if path.endswith("/"):
+        raise Failure(f"Is a directory: {path} (write needs the name of a file)")
+    target = repository_target(path)
+    existing = await session.open_existing()
+    if existing is not None:
+        target = await Resolver(existing, branch).target(path, repository=True)
+    check_branch_option([target], branch)
+    name = file_path(target.path)
+    first_branch = target.ref or branch
+    if existing is None:
+        check_new_repository(session, writing, first_branch, back=target.back)
+    else:
+        fs = await Resolver(existing, branch).writable(target, historical=HISTORICAL)
+        await check_place(fs, name)
+        await writing.check_in(existing)
+    async with _spooled(passthrough=passthrough) as spool:
+        store = await store_to_write(session, writing, first_branch)
+        parents = await writing.check_in(store)
+        fs = await _commit(Resolver(store, branch), target, name, spool, writing, parents)
+    await writing.tag_commit(store, fs)
+    session.say(f"Wrote :{name}")
+
+
+@asynccontextmanager
+async def _spooled(*, passthrough: bool) -> AsyncIterator[str]:
+    """Keep stdin in a file until it has ended: who commits may have to try more than once."""
+    async with aiofiles.tempfile.NamedTemporaryFile(prefix="vost-", delete=True) as file:
+        async for chunk in streams.stdin_chunks():
+            await file.write(chunk)
+            if passthrough:
+                await streams.write_stdout(chunk)
+        await file.flush()
+        yield str(file.name)
+
+
+async def _commit(
+    resolver: Resolver,
+    target: Target,
+    path: str,
+    spool: str,
+    writing: WriteOptions,
+    parents: Sequence[vost.FS],
+) -> vost.FS:
+    for attempt in range(_ATTEMPTS):
+        fs = await resolver.writable(target, historical=HISTORICAL)
+        await check_place(fs, path)
+        try:
+            return await fs.write_from_file(
+                path,
+                spool,
+                mode=vost.FileType.BLOB,
+                message=writing.message,
+                parents=parents or None,
+            )
+        except vost.StaleSnapshotError:
+            await asyncio.sleep(random.uniform(0, _DELAY * 2**attempt))
+    raise Failure(STALE)

@@ -1,0 +1,71 @@
+"""What a user is told when something goes wrong: one line, what and what to do about it."""
+
+from __future__ import annotations
+
+import asyncclick as click
+
+import vost
+from vost.cli.output import printable
+
+FAILURE = 1
+TROUBLE = 2
+"""Exit status of ``cmp`` when it could not compare: 1 says that the files differ."""
+
+INTERRUPTED = 130
+TERMINATED = 143
+CLOSED_PIPE = 141
+"""128 and the number of the signal, as shells have it."""
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked to do.
+
+    Args:
+        message: What went wrong, and the way out.
+        exit_code: The exit status.
+    """
+
+    def __init__(self, message: str, exit_code: int = FAILURE) -> None:
+        super().__init__(message)
+        # click has it as an attribute of the class.
+        self.exit_code = exit_code  # type: ignore[misc]
+
+    def format_message(self) -> str:
+        """Return the message as text that a terminal may be shown."""
+        return "\n".join(map(printable, self.message.split("\n")))
+
+
+STALE = "Branch modified concurrently — retry"
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what a user is told of an error that no command expected in particular."""
+    if isinstance(error, vost.StaleSnapshotError):
+        return Failure(STALE)
+    if isinstance(error, vost.VostError):
+        return Failure(_message(error))
+    if isinstance(error, OSError):
+        return Failure(describe(error))
+    if isinstance(error, (KeyError, ValueError, TypeError, RuntimeError)) and error.args:
+        return Failure(str(error.args[-1]))
+    return Failure(f"{type(error).__name__}: {error} (vost -vv shows where)")
+
+
+def describe(error: OSError) -> str:
+    """Return what an error of the operating system says, with the path that it is about."""
+    if isinstance(error, vost.VostError):
+        return _message(error)
+    reason = error.strerror or str(error)
+    return reason if error.filename is None else f"{reason}: {_text(error.filename)}"
+
+
+def _message(error: vost.VostError) -> str:
+    # OSError.__str__ says "[Errno 2]", which is no help to anybody.
+    if isinstance(error, OSError) and error.strerror is not None:
+        reason, name = error.strerror, error.filename
+        return reason if name is None else f"{reason}: {_text(name)}"
+    return str(error)
+
+
+def _text(name: str | bytes | int) -> str:
+    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)

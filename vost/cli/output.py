@@ -1,0 +1,83 @@
+"""What commands print: data on stdout, everything else on stderr.
+
+The streams are looked up when something is printed, so that tests and programs that call the
+commands can replace them. Names are bytes to Git: what is not UTF-8 is printed as the bytes that
+it is, and as lone surrogates in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# C0 and C1 control characters, DEL: a terminal would act on them.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SHORT = {"\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r"}
+
+
+def printable(text: str) -> str:
+    r"""Return text with control characters written as C has them: ``\n``, ``\x1b``."""
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def line(text: str = "") -> None:
+    """Print one line of text on stdout; control characters are escaped."""
+    _write(sys.stdout, printable(text) + "\n")
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print lines of text on stdout; control characters are escaped."""
+    _write(sys.stdout, "".join(f"{printable(text)}\n" for text in texts))
+
+
+def raw(text: str) -> None:
+    """Print text on stdout as it is, without a line end."""
+    _write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """Print one line of text on stderr; control characters are escaped."""
+    _write(sys.stderr, printable(text) + "\n")
+
+
+def as_json(value: object, *, indent: int | None = None) -> None:
+    """Print a value as JSON on stdout: ASCII only.
+
+    Args:
+        value: What ``json`` can write.
+        indent: Blanks for each level; ``None``: all on one line.
+    """
+    _write(sys.stdout, json.dumps(value, indent=indent) + "\n")
+
+
+def as_jsonl(values: Iterable[object]) -> None:
+    """Print values as JSON on stdout, one per line."""
+    _write(sys.stdout, "".join(f"{json.dumps(value)}\n" for value in values))
+
+
+def flush() -> None:
+    """Let what was printed on stdout be seen: for commands that go on for long."""
+    sys.stdout.flush()
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        binary = stream.buffer
+    except AttributeError:  # replaced by something that takes text only
+        stream.write(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+        return
+    stream.flush()
+    binary.write(text.encode("utf-8", "surrogateescape"))
+    if stream is sys.stderr:
+        binary.flush()

@@ -1,0 +1,177 @@
+"""What all commands that commit have in common: messages, tags, parents, a missing repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import vost
+from vost._model.messages import validate_message
+from vost._model.refnames import check_branch_name
+from vost.cli.errors import Failure
+from vost.cli.resolving import find_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vost.cli.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How a commit is made.
+
+    Attributes:
+        message: The message as typed; ``None``: an automatic one.
+        tag: Name of a tag for the new commit; ``None``: no tag.
+        force_tag: Whether the tag may exist already.
+        create: Whether a missing repository is made.
+        parents: Refs of further parents.
+    """
+
+    message: str | None = None
+    tag: str | None = None
+    force_tag: bool = False
+    create: bool = False
+    parents: Sequence[str] = ()
+
+    def check(self) -> None:
+        """Refuse a bad message or tag name: before anything is read or written.
+
+        Raises:
+            Failure: If there is one.
+        """
+        if self.message is not None:
+            check_message(self.message)
+        if self.tag is not None:
+            check_ref_name(self.tag)
+
+    async def check_in(self, store: vost.GitStore) -> list[vost.FS]:
+        """Check what needs the repository, and return the further parents.
+
+        Raises:
+            Failure: If the tag exists and may not be replaced, or a parent does not exist.
+        """
+        if self.tag is not None and not self.force_tag and await store.tags.contains(self.tag):
+            raise Failure(f"Tag already exists: {self.tag} (use --force-tag to overwrite)")
+        return [await find_ref(store, name) for name in self.parents]
+
+    async def tag_commit(self, store: vost.GitStore, fs: vost.FS) -> None:
+        """Tag what was committed, or the tip if nothing was, if a tag is wanted.
+
+        Raises:
+            Failure: If somebody made the tag meanwhile.
+        """
+        if self.tag is not None:
+            await set_tag(store, self.tag, fs, force=self.force_tag)
+
+
+async def set_tag(store: vost.GitStore, name: str, fs: vost.FS, *, force: bool) -> None:
+    """Make a tag.
+
+    Args:
+        store: The repository.
+        name: The tag's name.
+        fs: The snapshot.
+        force: Whether to replace a tag of this name.
+
+    Raises:
+        Failure: If it exists and may not be replaced, or the name cannot be one.
+    """
+    check_ref_name(name)
+    if force and await store.tags.contains(name):
+        await store.tags.delete(name)
+    try:
+        await store.tags.set(name, fs)
+    except vost.RefExistsError:
+        raise Failure(f"Tag already exists: {name} (use --force-tag to overwrite)") from None
+
+
+async def store_to_write(
+    session: Session, writing: WriteOptions, branch: str | None
+) -> vost.GitStore:
+    """Open the repository to write to, or make it: the last thing before the write.
+
+    Args:
+        session: Which repository.
+        writing: Whether it may be made.
+        branch: The first branch of one that is made; ``None``: ``main``.
+
+    Raises:
+        Failure: If it does not exist and may not be made.
+    """
+    found = await session.open_existing()
+    if found is not None:
+        return found
+    if not writing.create:
+        raise session.missing()
+    return await session.create(branch or "main")
+
+
+def check_new_repository(
+    session: Session, writing: WriteOptions, branch: str | None, *, back: int = 0
+) -> None:
+    """Check what a repository that does not exist can be asked for, before it is made.
+
+    Args:
+        session: Which repository.
+        writing: How it is written to.
+        branch: Its first branch; ``None``: ``main``.
+        back: The ``~N`` of the destination.
+
+    Raises:
+        Failure: If it may not be made, or has not what is asked for.
+    """
+    if not writing.create:
+        raise session.missing()
+    if back:
+        raise Failure("Cannot write to a historical commit (remove ~N from destination)")
+    if branch is not None:
+        check_ref_name(branch)
+    for name in writing.parents:
+        raise Failure(f"Unknown ref: {name}")
+
+
+async def check_place(fs: vost.FS, path: str) -> None:
+    """Refuse to write a file where a directory is, or below one that is a file.
+
+    Args:
+        fs: The snapshot that is written to.
+        path: The file's path.
+
+    Raises:
+        Failure: If something would have to go for it.
+    """
+    segments = path.split("/")
+    for number in range(1, len(segments)):
+        parent = "/".join(segments[:number])
+        if not await fs.exists(parent):
+            return
+        if not await fs.is_dir(parent):
+            raise Failure(f"Not a directory: {parent}")
+    if await fs.is_dir(path):
+        raise Failure(f"Is a directory: {path}")
+
+
+def check_message(text: str) -> None:
+    """Refuse a message with placeholders that there are not.
+
+    Raises:
+        Failure: If there is one.
+    """
+    try:
+        validate_message(text)
+    except (KeyError, ValueError) as error:
+        raise Failure(str(error.args[-1])) from None
+
+
+def check_ref_name(name: str) -> None:
+    """Refuse a name that no branch or tag can have.
+
+    Raises:
+        Failure: If it is one.
+    """
+    try:
+        check_branch_name(name)
+    except vost.InvalidRefNameError as error:
+        raise Failure(str(error)) from None
