@@ -51,7 +51,8 @@ class ExportOperations(Snapshot):
             dry_run: Change nothing; ``changes`` of the result says what would be done.
             ignore_existing: Leave alone what is there, whatever it is.
             delete: Remove from ``dest`` what no source maps to, and then all empty directories.
-            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it.
+            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
+                is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
                 than the commit count as unchanged.
             progress: Called a few times a second with how far the copy is.

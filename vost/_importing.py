@@ -63,7 +63,8 @@ class ImportOperations(Snapshot):
             ignore_existing: Leave alone what exists in the repository.
             delete: Remove everything below ``dest`` that no source has, but for what is excluded.
                 Of two sources with the same path the first counts then, otherwise the last.
-            ignore_errors: Report what fails in ``changes.errors`` and copy the rest.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest. What is at
+                the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
                 the snapshot's commit counts as unchanged.
             exclude: What to leave out.

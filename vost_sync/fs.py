@@ -674,7 +674,8 @@ class FS(Facade["vost.FS"]):
             ignore_existing: Leave alone what exists in the repository.
             delete: Remove everything below ``dest`` that no source has, but for what is excluded.
                 Of two sources with the same path the first counts then, otherwise the last.
-            ignore_errors: Report what fails in ``changes.errors`` and copy the rest.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest. What is at
+                the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
                 the snapshot's commit counts as unchanged.
             exclude: What to leave out.
@@ -809,7 +810,8 @@ class FS(Facade["vost.FS"]):
             dry_run: Change nothing; ``changes`` of the result says what would be done.
             ignore_existing: Leave alone what is there, whatever it is.
             delete: Remove from ``dest`` what no source maps to, and then all empty directories.
-            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it.
+            ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
+                is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
                 than the commit count as unchanged.
             progress: Called a few times a second with how far the copy is.

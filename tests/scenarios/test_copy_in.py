@@ -409,6 +409,18 @@ async def test_without_checksum_times_decide_and_links_are_compared(store, here)
     assert changed(plan.changes) == {"update": ["a.txt", "ln"]}
 
 
+async def test_without_checksum_the_stat_cache_does_not_decide(disk_store, here, monkeypatch):
+    """What is known of a file from another copy makes no difference to the rule of times."""
+    monkeypatch.setattr("vost._storage.statcache._FINE_TICK", -(10**12))  # remember at once
+    file = here / "src" / "a.txt"
+    fs = await (await main(disk_store)).apply({"d/a.txt": b"ALPHA"})
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    await disk_store.branches.set("other", fs)
+    await (await disk_store.branches["other"]).copy_in("src/", "d")
+    plan = await fs.copy_in("src/", "d", delete=True, checksum=False, dry_run=True)
+    assert changed(plan.changes) == {"add": [".dot", "dln", "ln", "sub/b.txt"]}
+
+
 async def test_messages_and_further_parents(store, here):
     fs = await main(store)
     other = await (await store.branches.create("other")).write("o", b"1")

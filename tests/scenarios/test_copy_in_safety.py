@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.conftest import leftovers
 from tests.support.localtrees import Link, local_contents, make_tree
 from tests.support.snapshots import contents, problems, tip, typed_contents
-from vost import FileType
+from vost import ExcludeFilter, FileType
 
 unprivileged = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -186,6 +186,43 @@ async def test_a_missing_source_does_not_delete_what_it_would_have_brought(store
     assert await contents(done) == files | {"d/f": b"1"}
 
 
+async def test_a_missing_source_does_not_delete_the_file_that_a_directory_would_replace(
+    store, tmp_path
+):
+    local = make_tree(tmp_path / "L", {"f": b"1", "sub": None})
+    fs = await main(store, {"d": b"keep", "e/sub": b"keep", "e/old": b"0", "g/sub/old": b"keep"})
+    missing = f"{tmp_path}/missing"
+    options = {"ignore_errors": True, "delete": True}
+    for sources, dest in ((f"{missing}/.", "d"), (f"{missing}/./sub/deep/", "e")):
+        with pytest.raises(RuntimeError, match=r"^All files failed to copy"):
+            await fs.copy_in(sources, dest, **options)
+        plan = await fs.copy_in(sources, dest, dry_run=True, **options)
+        assert plan.changes.in_sync
+    done = await fs.copy_in([f"{missing}/./sub/deep/", f"{local}/f"], "e", **options)
+    expected = {"d": b"keep", "e/f": b"1", "e/sub": b"keep", "g/sub/old": b"keep"}
+    assert await contents(done) == expected
+    done = await done.copy_in([f"{missing}/sub", f"{local}/"], "g", **options)
+    assert await contents(done) == expected | {"g/f": b"1"}
+    done = await done.copy_in([f"{missing}/.", f"{local}/f"], "d", **options)
+    assert set(await contents(done)) == {"d/f", "e/f", "e/sub", "g/f", "g/sub/old"}
+
+
+async def test_a_circle_of_one_link_fails_alone(store, tmp_path):
+    local = make_tree(tmp_path / "L", {"f": b"1", "l": Link("l")})
+    fs = await main(store, {"l": b"keep", "old": b"0"})
+    options = {"follow_symlinks": True, "ignore_errors": True, "delete": True}
+    for sources, exclude in (
+        (f"{local}/", ExcludeFilter(patterns=["nothing"])),
+        ([f"{local}/", f"{local}/f"], None),
+    ):
+        done = await fs.copy_in(sources, "", exclude=exclude, **options)
+        assert await contents(done) == {"f": b"1", "l": b"keep"}
+        assert problems(done.changes)["errors"] == [f"{local}/l"]
+        fs = await done.undo()
+    with pytest.raises(OSError, match="L/l"):
+        await fs.copy_in([f"{local}/", f"{local}/f"], "", follow_symlinks=True)
+
+
 async def test_everything_failed_only_if_nothing_went_well(store, tmp_path):
     """D45: an unchanged file went well."""
     local = make_tree(tmp_path / "L", {"f": b"1"})
@@ -200,6 +237,10 @@ async def test_everything_failed_only_if_nothing_went_well(store, tmp_path):
             assert plan.changes.errors
     assert await tip(store) == fs.commit_hash
     done = await fs.copy_in([missing, f"{local}/f"], "d", ignore_errors=True)
+    assert done.commit_hash == fs.commit_hash
+    assert problems(done.changes) == {"errors": [missing]}
+    make_tree(tmp_path / "empty", {})
+    done = await fs.copy_in([missing, f"{tmp_path}/empty"], "d", ignore_errors=True)
     assert done.commit_hash == fs.commit_hash
     assert problems(done.changes) == {"errors": [missing]}
     with pytest.raises(ValueError):

@@ -99,6 +99,41 @@ async def test_if_no_source_resolves_it_is_an_error_and_nothing_is_deleted(store
     assert disk(out) == {"precious": b"1"}
 
 
+@pytest.mark.parametrize(
+    "missing, kept",
+    [
+        ("nothing", {"nothing": b"1"}),
+        ("d/./sub/nothing", {"sub/nothing/x": b"1", "sub/nothing/y": "-> z"}),
+        ("nothing/./sub/any/", {"sub/nothing/x": b"1", "sub/old": b"1", "sub/deep/er": "empty"}),
+        (
+            "nothing/",
+            {"old": b"1", "sub/old": b"1", "nothing/x": b"1", "e/old": b"1", "e/er": "empty"},
+        ),
+    ],
+)
+async def test_a_missing_source_does_not_delete_what_it_would_have_brought(
+    store, out, missing, kept
+):
+    fs = await filled(store)
+    options = {"ignore_errors": True, "delete": True}
+    make_disk(out, {"old": b"1", "sub/old": b"1", "e/old": b"1", "e/x": b"?"} | kept)
+    dry = await fs.copy_out([missing, "e", "a.txt"], out, dry_run=True, **options)
+    done = await fs.copy_out([missing, "e", "a.txt"], out, **options)
+    assert disk(out) == kept | {"a.txt": b"alpha", "e/x": b"other x"}
+    assert dry.changes == done.changes
+    assert [error.path for error in done.changes.errors] == [missing]
+
+
+async def test_what_a_missing_source_would_have_brought_gives_way_to_another_source(store, out):
+    fs = await stored(await store.branches["main"], {"d": b"1", "b/e": b"2"})
+    make_disk(out, {"d/e/old": b"0", "e/old": b"0"})
+    options = {"ignore_errors": True, "delete": True}
+    done = await fs.copy_out(["x/./d/e", "d", "x/./e/", "b/e"], out, **options)
+    assert disk(out) == {"d": b"1", "e": b"2"}
+    assert len(done.changes.errors) == 2
+    assert done.changes.warnings == []
+
+
 async def test_if_everything_fails_it_is_an_error(store, out):
     fs = await stored(await store.branches["main"], {LONG: b"1", f"d/{LONG}": b"2"})
     with pytest.raises(RuntimeError, match=r"^All files failed to copy"):

@@ -135,13 +135,14 @@ async def test_missing_ok_makes_no_difference_to_a_source_that_exists(store, loc
 
 
 async def test_a_missing_source_with_ignored_errors_deletes_nothing(store, tmp_path):
-    fs = await main(store, {"data/x": b"0"})
+    fs = await main(store, {"data/x": b"0", "f": b"0"})
     missing = f"{tmp_path}/missing"
-    with pytest.raises(RuntimeError, match=r"^All files failed to copy"):
-        await fs.sync_in(missing, "data", ignore_errors=True)
-    plan = await fs.sync_in(missing, "data", ignore_errors=True, dry_run=True)
-    assert problems(plan.changes) == {"errors": [f"{missing}/"]}
-    assert plan.changes.in_sync
+    for dest in ("data", "f"):
+        with pytest.raises(RuntimeError, match=r"^All files failed to copy"):
+            await fs.sync_in(missing, dest, ignore_errors=True)
+        plan = await fs.sync_in(missing, dest, ignore_errors=True, dry_run=True)
+        assert problems(plan.changes) == {"errors": [f"{missing}/"]}
+        assert plan.changes.in_sync
     assert await tip(store) == fs.commit_hash
 
 

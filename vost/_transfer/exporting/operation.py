@@ -53,7 +53,7 @@ def copy_to_disk(
         RuntimeError: If errors are ignored and everything failed.
     """
     plan = Plan()
-    wanted = resolve(job.repository, root, sources, partial(_unresolved, job, plan))
+    wanted = resolve(job.repository, root, sources, partial(_skip_source, job, plan))
     return _carry_out(job, plan, wanted, dest, dry_run=dry_run)
 
 
@@ -88,6 +88,11 @@ def sync_to_disk(
     except PathNotDirectoryError as error:
         _unresolved(job, plan, path, error)
     return _carry_out(job, plan, Wanted(layers), dest, dry_run=dry_run)
+
+
+def _skip_source(job: Job, plan: Plan, source: Source, error: OSError) -> None:
+    _unresolved(job, plan, source.text, error)
+    plan.kept.add(source.landing)
 
 
 def _unresolved(job: Job, plan: Plan, source: str, error: OSError) -> None:

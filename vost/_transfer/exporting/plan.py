@@ -95,6 +95,8 @@ class Plan:
         writes: Number of files and links that are written.
         fine: Number of files and links that are as they should be, or are to be left alone.
         failures: Number of files and links that cannot be planned.
+        kept: Where sources would have landed that could not be resolved, relative to the
+            destination: nothing is deleted there, nor below.
         errors: What went wrong while planning.
         warnings: What the user should know of.
     """
@@ -105,8 +107,13 @@ class Plan:
     writes: int = 0
     fine: int = 0
     failures: int = 0
+    kept: set[str] = field(default_factory=set)
     errors: list[ChangeError] = field(default_factory=list)
     warnings: list[ChangeError] = field(default_factory=list)
+
+    def keeps(self, path: str) -> bool:
+        """Tell whether what is at a path stays although no source maps to it."""
+        return any(not kept or path == kept or path.startswith(f"{kept}/") for kept in self.kept)
 
 
 def report_of(plan: Plan, failed: Collection[str], *, ordered: bool) -> ChangeReport:

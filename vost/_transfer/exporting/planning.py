@@ -76,7 +76,7 @@ class Planner:
         """
         plan, delete = self._plan, self._options.delete
         top = Directory("", None, exists=self._tree is not None)
-        directories = self._walk(top, wanted, delete=delete)
+        directories = self._walk(top, wanted)
         for directory in reversed(directories):
             directory.stays = directory.stays or bool(directory.writes)
             if directory.parent is not None:
@@ -93,8 +93,14 @@ class Planner:
         plan.writes = sum(len(directory.writes) for directory in plan.builds)
         self._job.report(Progress("planning", self._seen, self._seen), final=True)
 
-    def _walk(self, top: Directory, wanted: Wanted, *, delete: bool) -> list[Directory]:
-        """Look at a directory and all below it; return them from the top down."""
+    def _walk(self, top: Directory, wanted: Wanted, *, clears: bool = False) -> list[Directory]:
+        """Look at a directory and all below it; return them from the top down.
+
+        Args:
+            top: The directory.
+            wanted: What is wanted in it.
+            clears: Whether everything in it goes, to make room.
+        """
         found: list[Directory] = []
         pending = [(top, wanted)]
         while pending:
@@ -109,7 +115,7 @@ class Planner:
                 directory.stays = directory.exists
                 continue
             if directory.exists:
-                inside = self._look_into(directory, wanted, delete=delete)
+                inside = self._look_into(directory, wanted, clears=clears)
             else:
                 inside = self._plan_writes(directory, self._rows(wanted), {})
             inside.reverse()
@@ -122,7 +128,7 @@ class Planner:
         return rows
 
     def _look_into(
-        self, directory: Directory, wanted: Wanted, *, delete: bool
+        self, directory: Directory, wanted: Wanted, *, clears: bool
     ) -> list[tuple[Directory, Wanted]]:
         """Plan what is done in an existing directory; return the directories in it to go into."""
         assert self._tree is not None, "what exists is below the destination"
@@ -136,7 +142,7 @@ class Planner:
         except OSError as error:
             self._give_up(directory, wanted, error)
             return []
-        inside = self._plan_others(directory, handle, others, delete=delete)
+        inside = self._plan_others(directory, handle, others, clears=clears)
         if missing or differing:
             due = {name: rows[name] for name in rows if name in missing or name in differing}
             inside += self._plan_writes(directory, due, differing)
@@ -228,7 +234,7 @@ class Planner:
         handle: int,
         others: list[os.DirEntry[str]],
         *,
-        delete: bool,
+        clears: bool,
     ) -> list[tuple[Directory, Wanted]]:
         """Plan what happens to entries that no source maps to."""
         inside: list[tuple[Directory, Wanted]] = []
@@ -244,20 +250,17 @@ class Planner:
                     litter.append(gone)
                 else:
                     directory.litter.append(name)
+            elif not clears and not self._goes(below(directory.path, name)):
+                directory.stays = True
             elif is_directory:
-                if delete:
-                    child = Directory(below(directory.path, name), directory, exists=True)
-                    inside.append((child, _NOTHING))
-                else:
-                    directory.stays = True
-            elif delete:
+                child = Directory(below(directory.path, name), directory, exists=True)
+                inside.append((child, _NOTHING))
+            else:
                 directory.deletes.append(name)
                 with suppress(OSError):
                     self._mention(directory, name, entry.stat(follow_symlinks=False).st_mode)
-            else:
-                directory.stays = True
         for gone in litter:
-            directory.litter_trees += self._walk(gone, _NOTHING, delete=True)[::-1]
+            directory.litter_trees += self._walk(gone, _NOTHING, clears=True)[::-1]
         return inside
 
     def _plan_writes(
@@ -286,7 +289,7 @@ class Planner:
                 if stat.S_ISDIR(there):
                     updates = not self._options.delete
                     gone = Directory(below(directory.path, name), None, exists=True)
-                    directory.cleared[name] = self._walk(gone, _NOTHING, delete=True)[::-1]
+                    directory.cleared[name] = self._walk(gone, _NOTHING, clears=True)[::-1]
                 self._mention(directory, name, there)
                 writes.append(Write(name, mode, row.oid, row.source, updates))
         return inside
@@ -302,13 +305,17 @@ class Planner:
             return [(child, wanted)]
         if self._overlay.has_files(wanted):
             child.blocked = True
-        elif self._options.delete:
+        elif self._goes(child.path):
             directory.deletes.append(name)
         else:
             directory.stays = True
             return []
         self._mention(directory, name, there)
         return [(child, wanted)]
+
+    def _goes(self, path: str) -> bool:
+        """Tell whether what is at a path goes if no source maps to it."""
+        return self._options.delete and not self._plan.keeps(path)
 
     def _mention(self, directory: Directory, name: str, mode: int) -> None:
         """Warn of a special file that goes: it was never opened, and cannot be brought back."""

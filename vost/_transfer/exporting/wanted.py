@@ -165,7 +165,7 @@ def resolve(
     reader: Reader,
     root: Oid,
     sources: Sequence[Source],
-    failed: Callable[[str, OSError], None],
+    failed: Callable[[Source, OSError], None],
 ) -> Wanted:
     """Find what the sources of a copy name, and where it lands.
 
@@ -193,11 +193,9 @@ def resolve(
                 error = PathNotFoundError(
                     f"No such file or directory in the snapshot: {source.text!r}"
                 )
-            failed(source.text, error)
+            failed(source, error)
         elif source.contents and entry.mode != MODE_TREE:
-            failed(
-                source.text, PathNotDirectoryError(f"Not a directory: {source.text!r} is a file")
-            )
+            failed(source, PathNotDirectoryError(f"Not a directory: {source.text!r} is a file"))
         elif source.contents:
             layers.append(_nested(source.landing, (entry.oid, source.path)))
         else:

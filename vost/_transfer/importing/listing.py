@@ -102,9 +102,16 @@ def _included(
 ) -> Iterator[os.DirEntry[str]]:
     prefix = f"{below}/" if below else ""
     for entry in entries:
-        is_dir = entry.is_dir(follow_symlinks=follow)
+        is_dir = _is_dir(entry, follow=follow)
         if not rules.excludes(prefix + entry.name, entry.name, is_dir=is_dir):
             yield entry
+
+
+def _is_dir(entry: os.DirEntry[str], *, follow: bool) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:  # a link that leads in a circle: an error when it is its turn
+        return False
 
 
 class Candidate(NamedTuple):
@@ -174,7 +181,7 @@ def _candidates(
     for listing in listings:
         order = listing.pour.order
         for entry in listing.entries:
-            is_dir = entry.is_dir(follow_symlinks=follow)
+            is_dir = _is_dir(entry, follow=follow)
             yield entry.name, Candidate(order, is_dir, listing, entry)
     for name, files in landing.files.items():
         for file in files:

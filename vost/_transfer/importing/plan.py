@@ -57,6 +57,8 @@ class ImportPlan:
         warnings: What is left out on purpose, or comes twice.
         done: How many of the requested files were found in order, changed or not.
         failure: The first error.
+        failures: How many files and directories failed that are in sources.
+        is_lost: Whether sources were named, and none of them could be looked at.
     """
 
     dest: str
@@ -67,6 +69,8 @@ class ImportPlan:
     warnings: list[ChangeError] = field(default_factory=list)
     done: int = 0
     failure: OSError | None = None
+    failures: int = 0
+    is_lost: bool = False
 
     @property
     def changes_nothing(self) -> bool:
@@ -96,7 +100,8 @@ class ImportPlan:
         Raises:
             RuntimeError: If it did.
         """
-        if self.errors and self.changes_nothing and not self.done:
+        went_wrong = self.is_lost or self.failures
+        if went_wrong and self.changes_nothing and not self.done:
             raise RuntimeError(all_failed(self.errors)) from self.failure
 
     def report(self) -> ChangeReport:

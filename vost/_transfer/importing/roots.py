@@ -67,8 +67,9 @@ class Landing:
         pours: The local directories that are poured in, in order.
         files: The single files, by their names.
         below: The directories in it in which sources land.
-        kept: Names of entries that stay: a source that could not be looked at lands there.
-        keep_all: Whether all entries stay, likewise.
+        kept: Names of entries that stay: an excluded source would land there.
+        keep_all: Whether what is there stays, all of it: a source that could not be looked at
+            lands there.
     """
 
     pours: list[Pour] = field(default_factory=list)
@@ -124,7 +125,7 @@ def resolve(request: ImportRequest, plan: ImportPlan) -> Landing:
         else:
             found += 1
     if request.sources and not found:
-        top.keep_all = True  # nobody knows what should be there
+        plan.is_lost = top.keep_all = True  # nobody knows what should be there
     return top
 
 
@@ -178,9 +179,5 @@ def _error(number: int, source: Source) -> OSError:
 
 
 def _keep(top: Landing, source: Source) -> None:
-    """Let the entries stay that a source may have wanted to be there."""
-    if source.contents:
-        top.at(source.landing).keep_all = True
-        return
-    directory, _, name = source.landing.rpartition("/")
-    top.at(directory).kept.add(name)
+    """Let the entries stay that a source may have wanted to be there, and all below them."""
+    top.at(source.landing).keep_all = True

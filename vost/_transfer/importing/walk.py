@@ -169,14 +169,15 @@ class Walk:
         try:
             files, landings = self._choice(place, listings)
             known = self._known(place, listings, [*files, *landings])
-            if request.delete and place.blocked_by and place.blocked_by[0][0] == place.path:
+            removes = request.delete and not place.keep_all
+            if removes and place.blocked_by and place.blocked_by[0][0] == place.path:
                 self._unblock(place, is_swallowed=False)
             for listing in listings:
                 self._entries(place, listing, known)
             for name, file in files.items():
                 self._named(place, name, file, known.pop(name, None))
             places = self._below(place, known, landings)
-            if request.delete and not place.keep_all:
+            if removes:
                 self._leftovers(place, listings, known)
         finally:
             for listing in listings:
@@ -387,16 +388,15 @@ class Walk:
     def _known_content(self, found: _Found) -> Oid | None:
         """Return the id of a file's blob if that is known without reading the file."""
         old, status, request = found.old, found.status, self._request
-        is_file = old is not None and old.mode in _MODE_TEXTS
+        there = old.oid if old is not None and old.mode in _MODE_TEXTS else None
+        is_young = int(status.st_mtime) > self._base.time_seconds
+        if there is not None and request.delete and not (request.checksum or is_young):
+            return there
         remembered = None if found.record is None else found.record.get(found.name, status)
-        if remembered is not None:
-            oid = remembered[0]
-            if (is_file and old is not None and old.oid == oid) or self._reader.rely_on(oid):
-                return oid
+        if remembered is None:
             return None
-        if request.checksum or not (request.delete and is_file and old is not None):
-            return None
-        return old.oid if int(status.st_mtime) <= self._base.time_seconds else None
+        oid = remembered[0]
+        return oid if oid == there or self._reader.rely_on(oid) else None
 
     def _mode(self, status: os.stat_result) -> int:
         return self._request.mode or _own_mode(status)
@@ -469,6 +469,7 @@ class Walk:
         if not self._request.ignore_errors:
             raise error
         self._plan.failed(local, error)
+        self._plan.failures += 1
 
     def _progress(self, local: str | None) -> Progress:
         return Progress("importing", self._plan.done, None, self._reader.bytes, local)
