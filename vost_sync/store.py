@@ -204,6 +204,10 @@ class GitStore(Facade["vost.GitStore"]):
         What exists only there is deleted, and what differs is overwritten, in one step. Branches,
         tags and notes are copied, ``HEAD`` is not; a repository that is made follows this store's.
 
+        HTTP takes proxies and certificates from the environment, as git and curl do:
+        ``https_proxy``, ``http_proxy``, ``all_proxy``, ``no_proxy``, ``SSL_CERT_FILE`` and
+        ``GIT_SSL_CAINFO``. Another side that is silent for a minute counts as gone.
+
         Args:
             url: ``http://``, ``https://``, ``ssh://``, ``git://`` or ``file://``, a local path, or
                 the path of a bundle (``.bundle``). A local repository that is missing is made.

@@ -9,6 +9,7 @@ import base64
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -190,6 +191,7 @@ def http_backend(
     *,
     login: tuple[str, str] | None = None,
     redirects: dict[str, str] | None = None,
+    certificate: Path | None = None,
 ) -> Iterator[Peer]:
     """Serve all repositories below a directory over HTTP.
 
@@ -198,6 +200,7 @@ def http_backend(
         home: An empty directory that serves as ``HOME``.
         login: User and password that are asked for; ``None``: none.
         redirects: First component of a path, to the URL that it is redirected to.
+        certificate: A file with a key and its certificate, to be used for HTTPS.
     """
     server = _Server(("127.0.0.1", 0), _Backend)
     server.environment = clean_environment(home) | {
@@ -209,7 +212,16 @@ def http_backend(
     }
     server.login = login
     server.redirects = redirects or {}
-    server.peer = Peer(f"http://127.0.0.1:{server.server_address[1]}")
+    scheme = "http"
+    if certificate is not None:
+        scheme = "https"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        # Clients shake hands in a thread of their own: one that breaks off disturbs nobody.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    server.peer = Peer(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -218,6 +230,16 @@ def http_backend(
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def make_certificate(path: Path) -> Path:
+    """Write a new key and its certificate for 127.0.0.1, signed by itself, to a file."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"]
+    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = subprocess.run([*command, "-keyout", "-"], check=True, capture_output=True)
+    path.write_bytes(made.stdout)
+    return path
 
 
 def find_sshd() -> str | None:

@@ -16,13 +16,14 @@ from typing import IO, TYPE_CHECKING
 
 import urllib3
 from dulwich.client import (
-    SubprocessWrapper,
     TraditionalGitClient,
     Urllib3HttpGitClient,
-    default_urllib3_manager,
+    default_user_agent_string,
 )
 from dulwich.protocol import TCP_GIT_PORT, Protocol
 
+from vost._engine.pipes import ProgramPipes
+from vost._engine.proxies import certificates, find_proxy
 from vost._model.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ShellClient(_Client):
         host: The host.
         port: Its port; ``None``: as ssh is configured.
         user: Who logs in; ``None``: as ssh is configured.
-        timeout: Seconds to wait for a connection, and until a silent one counts as broken.
+        timeout: Seconds to wait for a connection, and for each answer.
     """
 
     def __init__(self, host: str, port: int | None, user: str | None, *, timeout: float) -> None:
@@ -120,17 +121,8 @@ class ShellClient(_Client):
             stderr=said,
             env=_ssh_environment(),
         )
-        wrapper = SubprocessWrapper(process)
-        assert process.stdin is not None
-        stdin = process.stdin
-
-        def write(data: bytes) -> int:
-            view = memoryview(data)
-            while view:
-                view = view[stdin.write(view) :]
-            return len(data)
-
-        protocol = Protocol(wrapper.read, write, wrapper.close)
+        pipes = ProgramPipes(process, self._timeout, patient=_is_interactive())
+        protocol = Protocol(pipes.read, pipes.write, pipes.close)
         self._open.append(protocol)
         return protocol, lambda: False, None
 
@@ -206,13 +198,9 @@ class HttpClient(Urllib3HttpGitClient):
     """
 
     def __init__(self, url: str, user: str | None, password: str | None, *, timeout: float) -> None:
-        self._pool = default_urllib3_manager(
-            None,
-            pool_manager_cls=GuardedPool,
-            proxy_manager_cls=GuardedProxy,
-            base_url=url,
-            timeout=timeout,
-        )
+        self._pool = _make_pool(url, timeout)
+        # Into the header goes UTF-8, as curl does it: urllib3 would make Latin-1 of it.
+        user, password = _as_bytes(user), _as_bytes(password)
         super().__init__(
             url, pool_manager=self._pool, username=user, password=password, thin_packs=False
         )
@@ -256,3 +244,21 @@ class GuardedPool(urllib3.PoolManager):
 
 class GuardedProxy(GuardedPool, urllib3.ProxyManager):
     """Connections to HTTP servers through a proxy."""
+
+
+def _make_pool(url: str, timeout: float) -> GuardedPool:
+    settings: dict[str, Any] = {
+        "headers": {"User-Agent": default_user_agent_string()},
+        "timeout": timeout,
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_certs": certificates(),
+    }
+    proxy = find_proxy(url)
+    if proxy is None:
+        return GuardedPool(**settings)
+    return GuardedProxy(proxy.url, proxy_headers=proxy.headers, **settings)
+
+
+def _as_bytes(text: str | None) -> str | None:
+    """Return a text whose characters are the bytes of ``text`` in UTF-8."""
+    return None if text is None else text.encode("utf-8", "surrogateescape").decode("latin-1")

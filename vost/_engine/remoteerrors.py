@@ -54,6 +54,8 @@ _NO_CONNECTION = re.compile(
     r"network is unreachable|broken pipe",
     re.IGNORECASE,
 )
+# What is wrong with the connection itself.
+_BROKEN = (OSError, urllib3.exceptions.HTTPError)
 # What dulwich raises when the other side does not speak the protocol: it expects good manners.
 _BAD_MANNERS = (
     AssertionError,
@@ -133,7 +135,9 @@ def translate(error: Exception, remote: Remote, client: GitClient | None) -> Vos
     where = remote.display
     if isinstance(error, NotGitRepository):
         return _not_found(where)
-    if isinstance(error, (HTTPUnauthorized, HTTPProxyUnauthorized)):
+    if isinstance(error, HTTPProxyUnauthorized):
+        return RemoteAccessError(errno.EACCES, "no access: the proxy wants credentials", where)
+    if isinstance(error, HTTPUnauthorized):
         given = "the credentials are refused" if remote.user else "credentials are needed"
         return RemoteAccessError(errno.EACCES, f"no access: {given}", where)
     said = client.complaint() if isinstance(client, ShellClient) else ""
@@ -145,7 +149,11 @@ def translate(error: Exception, remote: Remote, client: GitClient | None) -> Vos
     if _is_about_connecting(error) or (
         isinstance(error, HangupException) and (not said or _NO_CONNECTION.search(said))
     ):
-        reason = said or _reason(error)
+        reason = _reason(error)
+        if not isinstance(_root(error), TimeoutError):
+            reason = said or reason
+        elif said not in {"", reason}:
+            reason += f" ({said})"  # a greeting, or what it was about
         return RemoteConnectionError(errno.ECONNABORTED, f"no connection: {reason}", where)
     if not isinstance(error, (GitProtocolError, OSError, *_BAD_MANNERS)):
         return None
@@ -172,27 +180,38 @@ def _not_found(where: str, said: str = "") -> RepositoryNotFoundError:
 
 
 def _is_about_connecting(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return True
-    cause = error.__cause__
-    return isinstance(cause, urllib3.exceptions.HTTPError)
+    # dulwich makes its own errors of what breaks a connection, but not always.
+    return isinstance(error, _BROKEN) or isinstance(error.__cause__, _BROKEN)
 
 
 def _text_of(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(cause, urllib3.exceptions.MaxRetryError):
         cause = cause.reason
-    if isinstance(cause, urllib3.exceptions.HTTPError):
-        return type(cause).__name__
-    return str(error)
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        return f"the proxy: {_reason(cause)}"
+    return str(error) if not isinstance(cause, _BROKEN) else _reason(cause)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    error = _root(error)
     if isinstance(error, HangupException):
         return "the other side hung up"
     if isinstance(error, TimeoutError):
         return "the other side does not answer"
     if isinstance(error, OSError):
         name = f": {error.filename}" if isinstance(error.filename, str) else ""
-        return (error.strerror or type(error).__name__) + name
+        return (error.strerror or str(error) or type(error).__name__) + name
     return type(error).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what is below the errors of dulwich and urllib3: mostly an error of the system."""
+    below: object = error
+    while isinstance(below, BaseException):
+        error = below
+        if isinstance(error, OSError):
+            break
+        wrapped = (getattr(error, "reason", None), *error.args, error.__cause__)
+        below = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)
+    return error
