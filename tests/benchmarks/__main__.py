@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     bulk,
+    commandline,
     commits,
     copying,
     exporting,
@@ -40,6 +41,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "copy-in": copying.copy_in,
     "copy-in-heartbeat": copying.heartbeat,
     "copy-out": exporting.copy_out,
+    "command": commandline.start,
+    "command-memory": commandline.memory,
     "extras": extras.extras,
     "large": large.large,
     "tail": large.tail,

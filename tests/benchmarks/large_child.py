@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
-from pathlib import Path
 
+from tests.support.peaks import peak_memory
 from vost_sync import GitStore
 
 _PIECE = 1 << 20
@@ -28,19 +27,7 @@ def main(step: str, path: str, source: str, name: str) -> None:
                 while piece := reader.read(_PIECE):
                     total += len(piece)
                 assert total == fs.size(name)
-    print(json.dumps({"peak": _peak_memory()}))
-
-
-def _peak_memory() -> int:
-    """Return the most memory that this process ever had, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # ru_maxrss would count what the parent had at the time of the fork.
-        for line in status.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10
+    print(json.dumps({"peak": peak_memory()}))
 
 
 if __name__ == "__main__":

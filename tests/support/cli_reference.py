@@ -46,8 +46,8 @@ Made from the commands by `python -m tests.support.cli_reference`; do not edit.
 | 141 | whoever read the output has closed the pipe |
 
 Data goes to stdout, everything else to stderr. A command that succeeds says nothing unless `-v` is
-given. `-vv` shows where in vost an error arose. Progress is shown on a terminal only; `-q` hides it,
-and `NO_COLOR` its colours.
+given. `-vv` shows where in vost an error arose. Progress is shown on a terminal only; `-q` hides
+it, and `NO_COLOR` its colours.
 """
 
 
