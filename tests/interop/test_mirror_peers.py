@@ -249,6 +249,34 @@ def test_empty_source_is_refused_unless_it_is_meant(server: Server, store: Any, 
     assert list(store.branches) == []
 
 
+def test_shallow_clone_gets_what_its_history_lacks(
+    server: Server, store: Any, git: Git, tmp_path: Path
+) -> None:
+    path = git.init(server.path())
+    store.backup(path)
+    shallow = tmp_path / "shallow.git"
+    git(tmp_path, "clone", "-q", "--bare", "--depth=1", "--branch=dev", f"file://{path}", shallow)
+    store.branches["old"] = store.branches["main"].back(1)
+    store.branches["old"].write("side", b"from an old commit")
+    store.backup(path)
+    there = vost_sync.GitStore.open(shallow)
+    there.restore(server.url())
+    assert there.branches["old"].read("side") == b"from an old commit"
+    assert_fsck_clean(shallow)
+
+
+def test_ids_of_another_kind_are_named(
+    server: Server, store: Any, git: Git, tmp_path: Path
+) -> None:
+    path = server.path()
+    git(tmp_path, "init", "-q", "--bare", "--object-format=sha256", path)
+    commit = git(path, "commit-tree", "-m", "x", git(path, "mktree"))
+    git(path, "update-ref", "refs/heads/main", commit)
+    for attempt in (store.restore, store.backup):
+        with pytest.raises(RemoteError, match="sha256"):
+            attempt(server.url())
+
+
 def test_refused_ref_is_named(server: Server, store: Any, git: Git) -> None:
     path = git.init(server.path())
     store.backup(server.url())

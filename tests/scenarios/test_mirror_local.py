@@ -375,6 +375,22 @@ async def test_shallow_clone_is_not_copied(disk_store, repo, face, tmp_path, git
     assert not (tmp_path / "copy.git").exists()
 
 
+async def test_shallow_clone_gets_what_its_history_lacks(disk_store, repo, face, tmp_path, git):
+    """What is behind the end of a shallow clone is not there, although a ref leads to it."""
+    main = await filled(disk_store)
+    git(repo, "clone", "-q", "--bare", "--depth=1", f"file://{repo}", tmp_path / "shallow.git")
+    git(repo, "clone", "-q", "--bare", "--depth=1", f"file://{repo}", tmp_path / "second.git")
+    old = await main.back(1)
+    await disk_store.branches.set("old", old)
+    await (await disk_store.branches["old"]).write("side", b"from an old commit")
+    shallow = await face.GitStore.open(tmp_path / "shallow.git")
+    await shallow.restore(repo)
+    assert_fsck_clean(tmp_path / "shallow.git")
+    assert await (await shallow.branches["old"]).read("side") == b"from an old commit"
+    await disk_store.backup(tmp_path / "second.git")
+    assert_fsck_clean(tmp_path / "second.git")
+
+
 async def test_objects_are_copied_not_linked_and_hooks_do_not_run(disk_store, repo, tmp_path, git):
     await filled(disk_store)
     target = git.init(tmp_path / "copy.git")

@@ -188,7 +188,12 @@ def _spread(
 
 
 def common_commits(target: Repository, source: Repository, check: Callable[[], None]) -> list[Oid]:
-    """Return the newest commits of what refs of ``target`` lead to that ``source`` has too."""
+    """Return the newest commits of what refs of ``target`` lead to that ``source`` has too.
+
+    None for a shallow clone: what it has is not complete.
+    """
+    if target.shallow:
+        return []
     tips = map(target.peel, dict.fromkeys(target.refs.list("refs/").values()))
     pending = {oid for oid in tips if oid is not None}
     seen = set(pending)

@@ -42,6 +42,7 @@ TIMEOUT = 60.0
 # The acknowledgements of so many fit into the buffers between two programs.
 _HAVES = 512
 _PROTOCOL = 0
+_SHA256_DIGITS = 64
 
 
 class Advertised(NamedTuple):
@@ -241,6 +242,8 @@ class _NoAtomicPushError(Exception):
 class Haves:
     """Tells a server what is here: the tips of all refs, and some history behind them.
 
+    Nothing of a shallow clone: the server would take it for complete.
+
     Args:
         repository: What has it.
     """
@@ -264,6 +267,8 @@ class Haves:
 
     @staticmethod
     def _walk(repository: Repository) -> Iterator[bytes]:
+        if repository.shallow:
+            return
         peeled = map(repository.peel, dict.fromkeys(repository.refs.list("refs/").values()))
         pending = [oid for oid in peeled if oid is not None]
         seen = set(pending)
@@ -294,12 +299,15 @@ def read_refs(refs: Mapping[bytes, bytes], display: str) -> dict[str, Oid]:
 
     Raises:
         RemoteError: If a name or an id is malformed: it would be a path outside of the repository.
+            Or if ids are of another kind.
     """
     found: dict[str, Oid] = {}
     for raw, text in refs.items():
         name = _text(raw)
         if not name.startswith("refs/") or name.endswith("^{}"):
             continue
+        if len(text) == _SHA256_DIGITS:
+            raise RemoteError(f"{display} uses sha256 object ids; vost knows SHA-1 only")
         if not is_ref_name(name) or not is_hex_oid(_text(text)):
             raise RemoteError(f"{display} names a malformed ref: {printable(name)!r}")
         found[name] = oid_from_hex(text)
