@@ -29,7 +29,7 @@ class RefDict:
     """The branches or the tags of a store: ``await refs["main"]`` is a snapshot.
 
     Branch snapshots are writable, tag snapshots are not. Branches can be pointed anywhere; tags
-    are created once and never move.
+    are created once and move only when told so.
 
     Args:
         store: The store.
@@ -83,47 +83,70 @@ class RefDict:
         except RefNotFoundError:
             return default
 
-    async def set(self, name: str, fs: FS) -> FS:
-        """Create a branch or tag, or point a branch elsewhere, and return its new snapshot.
+    async def set(
+        self,
+        name: str,
+        fs: FS,
+        *,
+        replace: bool | None = None,
+        expected: FS | None = None,
+    ) -> FS:
+        """Create a branch or tag, or point one elsewhere, and return its new snapshot.
 
         A branch moves whatever it is at now: there is no check for lost commits (the reflog knows
-        them). A tag is created as a lightweight one.
+        them). A tag is created as a lightweight one. Both in one step.
 
         Args:
             name: Short name.
             fs: Any snapshot of this store, read-only ones too.
+            replace: Whether the ref may exist already; ``None``: a branch may, a tag may not.
+            expected: The snapshot that the ref must be at now; ``None``: wherever it is.
 
         Returns:
             A snapshot that is bound to ``name``.
 
         Raises:
-            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or the
+            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or a
                 snapshot is of another store.
             TypeError: If ``fs`` is no snapshot.
-            KeyError: If the tag exists.
+            KeyError: If the ref exists and may not.
+            StaleSnapshotError: If the ref is not where it is expected.
         """
         check_branch_name(name)
         require_same_store(self._store, fs)
+        if expected is not None:
+            require_same_store(self._store, expected)
         commit = await fs._loaded()
-        change = branches.set_tag if self._tags else branches.set_branch
-        await run_exclusive(lambda: change(self._repository, name, commit))
+        await run_exclusive(
+            lambda: branches.point(
+                self._repository,
+                self._prefix,
+                name,
+                commit,
+                replace=not self._tags if replace is None else replace,
+                expected=None if expected is None else expected._oid,
+            )
+        )
         return self._snapshot(name, commit)
 
-    async def create(self, name: str) -> FS:
+    async def create(self, name: str, *, replace: bool = False) -> FS:
         """Create a branch that begins with an empty first commit.
 
         This is how a store without branches gets its first one.
 
         Args:
             name: Short name.
+            replace: Whether the branch may exist already; its reflog knows what it was at.
 
         Raises:
             ValueError: If the name is illegal, or this is for tags.
-            KeyError: If the branch exists.
+            KeyError: If the branch exists and may not.
         """
         self._require_branches("Tags cannot be created empty: set() makes a tag of a snapshot")
         check_branch_name(name)
-        commit = await run_exclusive(lambda: branches.create_branch(self._repository, name))
+        commit = await run_exclusive(
+            lambda: branches.create_branch(self._repository, name, replace=replace)
+        )
         return self._snapshot(name, commit)
 
     async def delete(self, name: str) -> None:

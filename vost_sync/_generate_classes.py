@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vost_sync._generate_layout import Call, signature, statement
@@ -113,6 +115,8 @@ class ClassWriter:
             raise GeneratorError(f"{found.name}.{member.name}: no rule for overloads")
         name = self._rules.specials.get(name) or name
         item_change = name in {"__setitem__", "__delitem__"}
+        if item_change:
+            member = replace(member, node=_without_options(member.node))
         lines = [] if member.kind == "method" else [f"    @{member.kind}"]
         lines += self._head(name, member, returns="None" if item_change else None)
         lines += self._method_docstring(found, member, name)
@@ -341,3 +345,11 @@ def _default_of(node: Function, name: str) -> object:
     index = [one.arg for one in node.args.args].index(name) - len(node.args.args)
     default = node.args.defaults[index]
     return default.value if isinstance(default, ast.Constant) else None
+
+
+def _without_options(node: Function) -> Function:
+    """Return a function less its keyword-only parameters: ``d[k] = v`` has no room for them."""
+    plain = copy(node)
+    plain.args = copy(node.args)
+    plain.args.kwonlyargs, plain.args.kw_defaults = [], []
+    return plain

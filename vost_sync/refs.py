@@ -26,7 +26,7 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
     """The branches or the tags of a store: ``refs["main"]`` is a snapshot.
 
     Branch snapshots are writable, tag snapshots are not. Branches can be pointed anywhere; tags
-    are created once and never move.
+    are created once and move only when told so.
 
     Args:
         store: The store.
@@ -50,44 +50,52 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
         """
         return _fs.FS._of(run(self._aio[name]))
 
-    def set(self, name: str, fs: FS) -> FS:
-        """Create a branch or tag, or point a branch elsewhere, and return its new snapshot.
+    def set(
+        self, name: str, fs: FS, *, replace: bool | None = None, expected: FS | None = None
+    ) -> FS:
+        """Create a branch or tag, or point one elsewhere, and return its new snapshot.
 
         A branch moves whatever it is at now: there is no check for lost commits (the reflog knows
-        them). A tag is created as a lightweight one.
+        them). A tag is created as a lightweight one. Both in one step.
 
         Args:
             name: Short name.
             fs: Any snapshot of this store, read-only ones too.
+            replace: Whether the ref may exist already; ``None``: a branch may, a tag may not.
+            expected: The snapshot that the ref must be at now; ``None``: wherever it is.
 
         Returns:
             A snapshot that is bound to ``name``.
 
         Raises:
-            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or the
+            ValueError: If the name is illegal or clashes with another (``a`` and ``a/b``), or a
                 snapshot is of another store.
             TypeError: If ``fs`` is no snapshot.
-            KeyError: If the tag exists.
+            KeyError: If the ref exists and may not.
+            StaleSnapshotError: If the ref is not where it is expected.
         """
-        return _fs.FS._of(run(self._aio.set(name, aio(fs))))
+        return _fs.FS._of(
+            run(self._aio.set(name, aio(fs), replace=replace, expected=aio(expected)))
+        )
 
     def __setitem__(self, name: str, fs: FS) -> None:
         """Do what ``set`` does."""
         run(self._aio.set(name, aio(fs)))
 
-    def create(self, name: str) -> FS:
+    def create(self, name: str, *, replace: bool = False) -> FS:
         """Create a branch that begins with an empty first commit.
 
         This is how a store without branches gets its first one.
 
         Args:
             name: Short name.
+            replace: Whether the branch may exist already; its reflog knows what it was at.
 
         Raises:
             ValueError: If the name is illegal, or this is for tags.
-            KeyError: If the branch exists.
+            KeyError: If the branch exists and may not.
         """
-        return _fs.FS._of(run(self._aio.create(name)))
+        return _fs.FS._of(run(self._aio.create(name, replace=replace)))
 
     def __delitem__(self, name: str) -> None:
         """Delete a branch, with its reflog, or a tag.

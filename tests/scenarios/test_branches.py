@@ -11,7 +11,13 @@ import vost_sync
 from tests.support.faces import collect, unwrapped
 from tests.support.refnames import ILLEGAL_NAMES, LEGAL_NAMES
 from tests.support.snapshots import contents, tip
-from vost import InvalidRefNameError, ReflogEntry, RefNotFoundError, StaleSnapshotError
+from vost import (
+    InvalidRefNameError,
+    RefExistsError,
+    ReflogEntry,
+    RefNotFoundError,
+    StaleSnapshotError,
+)
 
 
 async def main(store):
@@ -143,6 +149,43 @@ async def test_existing_branch_is_moved_without_any_check(store):
         assert (await store.branches.set("dev", target)).commit_hash == target.commit_hash
         assert await tip(store, "dev") == target.commit_hash
     assert await tip(store) == second.commit_hash
+
+
+async def test_existing_branch_stays_if_it_may_not_be_replaced(store):
+    first = await main(store)
+    second = await first.write("a", b"1")
+    await store.branches.set("dev", first, replace=False)
+    with pytest.raises(RefExistsError, match="'dev' already exists"):
+        await store.branches.set("dev", second, replace=False)
+    with pytest.raises(RefExistsError):
+        await store.branches.set("dev", first, replace=False)
+    assert await tip(store, "dev") == first.commit_hash
+
+
+async def test_branch_moves_only_from_where_it_is_expected(face, store):
+    first = await main(store)
+    second = await first.write("a", b"1")
+    for name in ("main", "missing"):
+        with pytest.raises(StaleSnapshotError, match=name):
+            await store.branches.set(name, first, expected=first)
+    assert await tip(store) == second.commit_hash
+    assert (await store.branches.set("main", first, expected=second)).ref_name == "main"
+    assert await tip(store) == first.commit_hash
+    stranger = await (await face.GitStore.memory()).branches["main"]
+    with pytest.raises(ValueError, match="same repo"):
+        await store.branches.set("main", second, expected=stranger)
+
+
+async def test_branch_that_begins_anew_keeps_its_past_in_the_reflog(store):
+    old = await (await main(store)).write("a", b"1")
+    with pytest.raises(RefExistsError):
+        await store.branches.create("main")
+    anew = await store.branches.create("main", replace=True)
+    assert (anew.message, await anew.parent, await anew.ls()) == ("Initialize main", None, [])
+    last = (await store.branches.reflog("main"))[-1]
+    assert (last.old_sha, last.new_sha) == (old.commit_hash, anew.commit_hash)
+    assert last.message == "branch: set to Initialize main"
+    assert (await store.branches.create("dev", replace=True)).ref_name == "dev"
 
 
 async def test_read_only_and_historical_snapshots_are_fine_values(face, store):

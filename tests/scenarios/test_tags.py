@@ -10,7 +10,7 @@ import vost_sync
 from tests.support.faces import collect
 from tests.support.refnames import ILLEGAL_NAMES, LEGAL_NAMES
 from tests.support.snapshots import contents
-from vost import ReadOnlySnapshotError, RefExistsError
+from vost import ReadOnlySnapshotError, RefExistsError, StaleSnapshotError
 
 
 async def main(store):
@@ -59,6 +59,19 @@ async def test_existing_tag_is_never_overwritten(store):
             await store.tags.set("v1", value)
         assert isinstance(caught.value, RefExistsError)
     assert (await store.tags["v1"]).commit_hash == fs.commit_hash
+
+
+async def test_tag_moves_in_one_step_if_it_may_be_replaced(store):
+    first = await main(store)
+    second = await first.write("a", b"1")
+    assert (await store.tags.set("v1", first, replace=True)).commit_hash == first.commit_hash
+    moved = await store.tags.set("v1", second, replace=True)
+    assert (moved.commit_hash, moved.writable) == (second.commit_hash, False)
+    assert (await store.tags["v1"]).commit_hash == second.commit_hash
+    with pytest.raises(StaleSnapshotError, match="v1"):
+        await store.tags.set("v1", first, replace=True, expected=first)
+    await store.tags.set("v1", first, replace=True, expected=second)
+    assert (await store.tags["v1"]).commit_hash == first.commit_hash
 
 
 async def test_missing_tag_is_a_key_error(store):

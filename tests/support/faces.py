@@ -50,7 +50,7 @@ BLOCKING: Backend = ("blocking", {})
 
 # Async methods whose blocking spelling is another one: design section 4.
 _SPELLINGS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("RefDict", "set"): lambda refs, name, fs: _set_and_fetch(refs, name, fs),
+    ("RefDict", "set"): lambda refs, *args, **options: _set_and_fetch(refs, *args, **options),
     ("RefDict", "delete"): lambda refs, name: refs.__delitem__(name),
     ("RefDict", "contains"): lambda refs, name: name in refs,
     ("RefDict", "count"): len,
@@ -256,6 +256,8 @@ async def _spelled_iterator(real: Any) -> AsyncIterator[Any]:
         yield wrapped(item)
 
 
-def _set_and_fetch(refs: Any, name: Any, fs: Any) -> Any:
+def _set_and_fetch(refs: Any, name: Any, fs: Any, **options: Any) -> Any:
+    if options:
+        return refs.set(name, fs, **options)
     refs[name] = fs
     return refs[name]

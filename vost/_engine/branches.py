@@ -10,9 +10,10 @@ from vost._model.errors import (
     InvalidRefNameError,
     RefExistsError,
     RefNotFoundError,
+    StaleSnapshotError,
 )
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_from_hex, oid_to_hex
-from vost._storage.protocols import RefUpdate
+from vost._storage.protocols import RefMismatchError, RefUpdate
 
 if TYPE_CHECKING:
     from vost._engine.commits import Commit
@@ -68,39 +69,46 @@ def exists(repository: Repository, prefix: str, name: str) -> bool:
     return _get(repository, prefix + name) is not None
 
 
-def set_branch(repository: Repository, name: str, commit: Commit) -> None:
-    """Create a branch, or point it at another commit, whatever it was at before.
+def point(
+    repository: Repository,
+    prefix: str,
+    name: str,
+    commit: Commit,
+    *,
+    replace: bool,
+    expected: Oid | None = None,
+) -> None:
+    """Create a branch or a lightweight tag, or point one at another commit.
+
+    Args:
+        repository: Where to.
+        prefix: ``BRANCHES`` or ``TAGS``.
+        name: Short name.
+        commit: What it is to point at.
+        replace: Whether it may exist.
+        expected: The commit that it must be at now; ``None``: any, or none.
 
     Raises:
+        RefExistsError: If it exists and may not.
+        StaleSnapshotError: If it is not at the expected commit.
         MissingObjectError: If the commit was pruned meanwhile.
         Busy: If the writers' lock is taken; nothing was done.
     """
-    ref = BRANCHES + name
+    ref = prefix + name
     with repository.refs.locked():
         old = repository.refs.get(ref)
+        if old is not None and not replace:
+            raise RefExistsError(name, f"{_kind(prefix)} {name!r} already exists")
+        if expected is not None and (old is None or repository.peel(old) != expected):
+            raise StaleSnapshotError(
+                f"{_kind(prefix)} {name!r} is not at {oid_to_hex(expected)[:7]} any more"
+            )
         if old == commit.oid:
             return
         repository.require(commit.oid, commit.tree)
         verb = "Created from" if old is None else "set to"
         message = f"branch: {verb} {commit.summary}"
-        _move(repository, RefUpdate(ref, old, commit.oid, message))
-
-
-def set_tag(repository: Repository, name: str, commit: Commit) -> None:
-    """Create a lightweight tag.
-
-    Raises:
-        RefExistsError: If the tag exists: tags never move.
-        MissingObjectError: If the commit was pruned meanwhile.
-        Busy: If the writers' lock is taken; nothing was done.
-    """
-    ref = TAGS + name
-    with repository.refs.locked():
-        if repository.refs.get(ref) is not None:
-            raise RefExistsError(name, f"Tag {name!r} already exists")
-        repository.require(commit.oid, commit.tree)
-        message = f"branch: Created from {commit.summary}"
-        _move(repository, RefUpdate(ref, None, commit.oid, message))
+        move_locked(repository, RefUpdate(ref, old, commit.oid, message))
 
 
 def delete(repository: Repository, prefix: str, name: str) -> None:
@@ -114,9 +122,8 @@ def delete(repository: Repository, prefix: str, name: str) -> None:
     with repository.refs.locked():
         old = _get(repository, ref)
         if old is None:
-            kind = "Branch" if prefix == BRANCHES else "Tag"
-            raise RefNotFoundError(name, f"{kind} not found: {name!r}")
-        _move(repository, RefUpdate(ref, old, None))
+            raise RefNotFoundError(name, f"{_kind(prefix)} not found: {name!r}")
+        move_locked(repository, RefUpdate(ref, old, None))
 
 
 def current_name(repository: Repository) -> str | None:
@@ -140,11 +147,16 @@ def set_current(repository: Repository, name: str) -> None:
         repository.refs.set_symbolic("HEAD", BRANCHES + name)
 
 
-def create_branch(repository: Repository, name: str) -> Commit:
+def create_branch(repository: Repository, name: str, *, replace: bool = False) -> Commit:
     """Create a branch that begins with an empty first commit.
 
+    Args:
+        repository: Where to.
+        name: Short name.
+        replace: Whether it may exist; what it was at stays in its reflog.
+
     Raises:
-        RefExistsError: If the branch exists.
+        RefExistsError: If the branch exists and may not.
         Busy: If the writers' lock is taken; nothing was done.
     """
     ref = BRANCHES + name
@@ -156,10 +168,12 @@ def create_branch(repository: Repository, name: str) -> Commit:
     oid = writer.add(ObjectType.COMMIT, data)
     writer.flush()
     with repository.refs.locked():
-        if repository.refs.get(ref) is not None:
+        old = repository.refs.get(ref)
+        if old is not None and not replace:
             raise RefExistsError(name, f"Branch {name!r} already exists")
-        # Not logged, so that redo never leads to before the beginning.
-        _move(repository, RefUpdate(ref, None, oid))
+        # The first commit is not logged, so that redo never leads to before the beginning.
+        message = None if old is None else f"branch: set to Initialize {name}"
+        move_locked(repository, RefUpdate(ref, old, oid, message))
     writer.release()
     return repository.commit(oid)
 
@@ -251,5 +265,19 @@ def _get(repository: Repository, ref: str) -> Oid | None:
         return None  # reading never validates: what cannot exist is just not there
 
 
-def _move(repository: Repository, update: RefUpdate) -> None:
-    repository.refs.compare_and_set([update], identity=repository.ident, time=repository.now())
+def _kind(prefix: str) -> str:
+    return "Branch" if prefix == BRANCHES else "Tag"
+
+
+def move_locked(repository: Repository, update: RefUpdate) -> None:
+    """Move a ref from where it was a moment ago; call it with the writers' lock held.
+
+    Raises:
+        StaleSnapshotError: If a program that ignores the lock was faster.
+    """
+    try:
+        repository.refs.compare_and_set([update], identity=repository.ident, time=repository.now())
+    except RefMismatchError:
+        raise StaleSnapshotError(
+            f"{update.name} was moved by a program that does not take the lock; try again"
+        ) from None

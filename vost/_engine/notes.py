@@ -11,7 +11,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from vost._engine.branches import BRANCHES, TAGS, branch_commit, current_name, tag_commit
+from vost._engine.branches import (
+    BRANCHES,
+    TAGS,
+    branch_commit,
+    current_name,
+    move_locked,
+    tag_commit,
+)
 from vost._engine.branches import exists as ref_exists
 from vost._engine.commits import serialize_commit
 from vost._engine.draft import may_be_named
@@ -21,11 +28,10 @@ from vost._engine.trees import Entry
 from vost._model.errors import (
     InvalidRefNameError,
     NoteNotFoundError,
-    StaleSnapshotError,
 )
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, is_hex_oid, oid_to_hex
 from vost._model.types import MODE_BLOB, MODE_TREE
-from vost._storage.protocols import RefMismatchError, RefUpdate
+from vost._storage.protocols import RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -169,7 +175,7 @@ class NotesEdit:
             update = RefUpdate(self._ref, old, oid, message)
             moved = True
             try:
-                self._move(update)
+                move_locked(repository, update)
             except BaseException:
                 moved = may_be_named(repository, update)
                 raise
@@ -196,17 +202,6 @@ class NotesEdit:
         ((key, text),) = self._changes.items()
         verb = "removed" if text is None else "added"
         return f"Notes {verb} by 'git notes' on {key[:7]}"
-
-    def _move(self, update: RefUpdate) -> None:
-        repository = self._repository
-        try:
-            repository.refs.compare_and_set(
-                [update], identity=repository.ident, time=repository.now()
-            )
-        except RefMismatchError:
-            raise StaleSnapshotError(
-                f"{update.name} was moved by a program that does not take the lock; try again"
-            ) from None
 
 
 def _root(repository: Repository, namespace: str) -> Oid | None:
