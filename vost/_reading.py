@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,16 @@ from vost._arguments import check_range
 from vost._engine import lookup
 from vost._engine.globbing import iter_paths
 from vost._model.paths import normalize_given, normalize_path, normalize_root
-from vost._offload import is_inline, run, stream
-from vost._snapshot import Snapshot
+from vost._offload import check, is_inline, run, stream
+from vost._snapshot import Snapshot, require_same_store
 from vost.files import Reader, TextReader
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncGenerator, Iterable
 
-    from vost._model.types import FileType, StatResult, WalkEntry
+    from vost._model.changes import ChangeReport
+    from vost._model.types import FileType, Listing, StatResult, WalkEntry
+    from vost.fs import FS
 
 
 class ReadOperations(Snapshot):
@@ -238,6 +240,78 @@ class ReadOperations(Snapshot):
             NotADirectoryError: If it is a file.
         """
         return await self._look(lookup.listdir, normalize_root(path))
+
+    async def entries(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        recursive: bool = False,
+        glob: bool = False,
+        details: bool = True,
+    ) -> Listing:
+        """Return everything in a directory with its size and id, submodules too, in one call.
+
+        Args:
+            path: A directory, whose entries are returned; or a file, which is returned itself.
+                ``None`` or ``""``: the root.
+            recursive: Return the files, links and submodules at any depth instead.
+            glob: Take ``path`` for a pattern (see ``glob``) and return what matches, directories
+                themselves; with ``recursive`` what is below them. No match is no error.
+            details: Look up sizes and targets of links; they are ``None`` otherwise.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            GitError: If an object that is needed is missing or damaged.
+
+        Example:
+            >>> listing = await fs.entries("docs")
+            >>> sum(entry.size or 0 for entry in listing.entries)
+        """
+        name = os.fspath(path) if glob and path is not None else normalize_root(path)
+        root = (await self._loaded()).tree
+
+        def work() -> Listing:
+            from vost._engine.listing import list_entries  # late: few programs list for people
+
+            return list_entries(
+                self._repository,
+                root,
+                name,
+                check,
+                recursive=recursive,
+                glob=glob,
+                details=details,
+            )
+
+        return await run(work)
+
+    async def diff(self, base: FS) -> ChangeReport:
+        """Return what is different here from another snapshot: added, updated or deleted files.
+
+        The cost is that of the directories that differ. Submodules that differ are told of in
+        ``warnings``.
+
+        Args:
+            base: The snapshot to compare with, of this store.
+
+        Raises:
+            TypeError: If ``base`` is no snapshot.
+            ValueError: If it is one of another store.
+
+        Example:
+            >>> report = await fs.diff(await fs.back(3))
+            >>> [entry.path for entry in report.update]
+        """
+        require_same_store(self._store, base)
+        old = (await base._loaded()).tree
+        new = (await self._loaded()).tree
+
+        def work() -> ChangeReport:
+            from vost._engine.comparing import report_difference  # late: few programs compare
+
+            return report_difference(self._repository, old, new, check)
+
+        return await run(work)
 
     async def walk(
         self, path: str | os.PathLike[str] | None = None

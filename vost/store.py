@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vost._engine.repository import Repository
     from vost._model.mirror import MirrorDiff
     from vost._model.progress import Progress
+    from vost._model.types import StoreStatistics
     from vost.fs import FS
 
 __all__ = ("GitStore",)
@@ -456,6 +457,16 @@ class GitStore:
             from vost._engine.maintenance import collect_garbage  # late: few programs do it
 
             return collect_garbage(self._repository, report, check)
+
+        return await run(work)
+
+    async def statistics(self) -> StoreStatistics:
+        """Return how many objects and packs there are, and the bytes that the store takes."""
+
+        def work() -> StoreStatistics:
+            from vost._engine.maintenance import statistics  # late: few programs ask
+
+            return statistics(self._repository, check)
 
         return await run(work)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ChangeReport,
         ExcludeFilter,
         FileType,
+        Listing,
         Progress,
         StatResult,
         WalkEntry,
@@ -269,6 +270,53 @@ class FS(Facade["vost.FS"]):
             NotADirectoryError: If it is a file.
         """
         return run(self._aio.listdir(path))
+
+    def entries(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        recursive: bool = False,
+        glob: bool = False,
+        details: bool = True,
+    ) -> Listing:
+        """Return everything in a directory with its size and id, submodules too, in one call.
+
+        Args:
+            path: A directory, whose entries are returned; or a file, which is returned itself.
+                ``None`` or ``""``: the root.
+            recursive: Return the files, links and submodules at any depth instead.
+            glob: Take ``path`` for a pattern (see ``glob``) and return what matches, directories
+                themselves; with ``recursive`` what is below them. No match is no error.
+            details: Look up sizes and targets of links; they are ``None`` otherwise.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            GitError: If an object that is needed is missing or damaged.
+
+        Example:
+            >>> listing = fs.entries("docs")
+            >>> sum(entry.size or 0 for entry in listing.entries)
+        """
+        return run(self._aio.entries(path, recursive=recursive, glob=glob, details=details))
+
+    def diff(self, base: FS) -> ChangeReport:
+        """Return what is different here from another snapshot: added, updated or deleted files.
+
+        The cost is that of the directories that differ. Submodules that differ are told of in
+        ``warnings``.
+
+        Args:
+            base: The snapshot to compare with, of this store.
+
+        Raises:
+            TypeError: If ``base`` is no snapshot.
+            ValueError: If it is one of another store.
+
+        Example:
+            >>> report = fs.diff(fs.back(3))
+            >>> [entry.path for entry in report.update]
+        """
+        return run(self._aio.diff(aio(base)))
 
     def walk(
         self, path: str | os.PathLike[str] | None = None
@@ -799,9 +847,10 @@ class FS(Facade["vost.FS"]):
 
         Sources are taken as rsync takes them: ``"dir"`` lands at ``dest/dir``, ``"dir/"`` is what
         is in it, ``"base/./rest"`` lands at ``dest/rest``, and ``""`` is everything. What is there
-        and equal is left alone. Each file is written beside its place and renamed, with the time
-        of the commit; nothing is written or removed through a symbolic link below ``dest``.
-        Submodules are left out, with a warning in ``changes``.
+        and equal is not written again; without ``delete`` it gets the time of the commit. Each
+        file is written beside its place and renamed, with the time of the commit; nothing is
+        written or removed through a symbolic link below ``dest``. Submodules are left out, with a
+        warning in ``changes``.
 
         Args:
             sources: One path or several, taken literally. Where two of them meet at one path, the

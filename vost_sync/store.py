@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vost import MirrorDiff, Progress
+    from vost import MirrorDiff, Progress, StoreStatistics
     from vost_sync.fs import FS
     from vost_sync.notes import NoteDict
     from vost_sync.refs import RefDict
@@ -388,3 +388,7 @@ class GitStore(Facade["vost.GitStore"]):
             OSError: If a pack cannot be written; nothing is lost then.
         """
         return run(self._aio.gc(progress=progress))
+
+    def statistics(self) -> StoreStatistics:
+        """Return how many objects and packs there are, and the bytes that the store takes."""
+        return run(self._aio.statistics())

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vost._engine.lookup import canonical_mode, walk_files
+from vost._engine.listing import FORGED, is_forged, leaves
+from vost._engine.lookup import canonical_mode
 from vost._engine.trees import Entry, sort_key
-from vost._model.changes import ChangeReport, FileEntry
+from vost._model.changes import ChangeError, ChangeReport, FileEntry
 from vost._model.paths import decode_name
-from vost._model.types import MODE_TREE
+from vost._model.types import MODE_GITLINK, MODE_TREE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from vost._engine.listing import Warn
     from vost._engine.repository import Reader
     from vost._model.objects import Oid
+
+_CHECK_EVERY = 256
+_SUBMODULE = "a submodule differs: its content is not in the repository"
 
 
 class FileChange(NamedTuple):
@@ -25,10 +30,22 @@ class FileChange(NamedTuple):
     new: Entry | None
 
 
-def compare_trees(trees: Reader, old: Oid, new: Oid) -> Iterator[FileChange]:
+def _no_warning(_: ChangeError) -> None:
+    """Leave out without a word."""
+
+
+def compare_trees(
+    trees: Reader, old: Oid, new: Oid, warn: Warn = _no_warning
+) -> Iterator[FileChange]:
     """Yield the files and links that differ, depth first, in the order of the trees.
 
-    Submodules are passed over. The cost is that of the directories that differ.
+    The cost is that of the directories that differ.
+
+    Args:
+        trees: Finds trees.
+        old: Root tree before.
+        new: Root tree after.
+        warn: Told what is left out: submodules that differ, and forged names.
     """
     pending: list[tuple[str, Oid | None, Oid | None]] = [("", old, new)]
     while pending:
@@ -36,7 +53,7 @@ def compare_trees(trees: Reader, old: Oid, new: Oid) -> Iterator[FileChange]:
         if before_oid == after_oid:
             continue
         if before_oid is None or after_oid is None:
-            yield from _one_sided(trees, path, before_oid, after_oid)
+            yield from _one_sided(trees, path, before_oid, after_oid, warn)
             continue
         before = dict(trees.tree(before_oid).entries())
         after = dict(trees.tree(after_oid).entries())
@@ -46,6 +63,11 @@ def compare_trees(trees: Reader, old: Oid, new: Oid) -> Iterator[FileChange]:
             if ours == theirs:
                 continue
             inner = f"{path}/{decode_name(name)}" if path else decode_name(name)
+            if is_forged(name):
+                warn(ChangeError(inner, FORGED))
+                continue
+            if _is_submodule(ours) or _is_submodule(theirs):
+                warn(ChangeError(inner, _SUBMODULE))
             old_tree, old_file = _kinds(ours)
             new_tree, new_file = _kinds(theirs)
             if old_file != new_file:
@@ -73,16 +95,46 @@ def report_of(changes: Iterable[FileChange], *, with_sources: bool) -> ChangeRep
     return report
 
 
+def report_difference(trees: Reader, old: Oid, new: Oid, check: Callable[[], None]) -> ChangeReport:
+    """Return the report of what differs between two root trees.
+
+    Args:
+        trees: Finds trees.
+        old: Root tree before.
+        new: Root tree after.
+        check: Raises the caller's cancellation.
+    """
+    warnings: list[ChangeError] = []
+
+    def changes() -> Iterator[FileChange]:
+        for number, change in enumerate(compare_trees(trees, old, new, warnings.append)):
+            if number % _CHECK_EVERY == 0:
+                check()
+            yield change
+
+    report = report_of(changes(), with_sources=False)
+    report.warnings = warnings
+    return report
+
+
 def _one_sided(
-    trees: Reader, path: str, before: Oid | None, after: Oid | None
+    trees: Reader, path: str, before: Oid | None, after: Oid | None, warn: Warn
 ) -> Iterator[FileChange]:
     """Yield the files of a directory that is new or gone as a whole."""
-    if after is not None:
-        for below, entry in walk_files(trees, after, path):
-            yield FileChange(below, None, entry)
-    elif before is not None:
-        for below, entry in walk_files(trees, before, path):
+    oid = before if after is None else after
+    if oid is None:
+        return
+    for below, entry in leaves(trees, oid, path, warn):
+        if entry.mode == MODE_GITLINK:
+            warn(ChangeError(below, _SUBMODULE))
+        elif after is None:
             yield FileChange(below, entry, None)
+        else:
+            yield FileChange(below, None, entry)
+
+
+def _is_submodule(entry: Entry | None) -> bool:
+    return entry is not None and entry.mode == MODE_GITLINK
 
 
 def _names(before: dict[bytes, Entry], after: dict[bytes, Entry]) -> list[bytes]:

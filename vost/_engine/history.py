@@ -91,9 +91,7 @@ def undo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit
     target = commit
     for done in range(steps):
         if not target.parents:
-            raise HistoryError(
-                f"Cannot undo {steps} steps - only {done} commit(s) in history before this one"
-            )
+            raise HistoryError(f"Cannot undo {steps} steps - only {done} commit(s) in history")
         target = repository.commit(target.parents[0])
     move_ref(repository, RefUpdate(ref, commit.oid, target.oid, "undo: move back"))
     return target
@@ -112,7 +110,7 @@ def redo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit
     require_current(repository, ref, commit)
     entries = repository.refs.reflog(ref)
     if not entries:
-        raise HistoryError(f"Cannot redo: {ref!r} has no reflog")
+        raise HistoryError(f"No reflog found for branch {ref.removeprefix('refs/heads/')!r}")
     target_hex = _redo_target(entries, oid_to_hex(commit.oid), steps)
     try:
         target = repository.commit(oid_from_hex(target_hex))
@@ -134,7 +132,9 @@ def _redo_target(entries: list[ReflogEntry], current: str, steps: int) -> str:
         raise HistoryError(f"Cannot redo {steps} steps - only {latest + 1} step(s) available")
     target = entries[latest - steps + 1].old_sha
     if target == _ZEROS:
-        raise HistoryError(f"Cannot redo {steps} steps: that is before the branch creation")
+        raise HistoryError(
+            f"Cannot redo {steps} step(s) — reaches branch creation point (no prior commit)"
+        )
     return target
 
 

@@ -12,6 +12,7 @@ from a pack, but never drops loose objects.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from vost._engine.trees import Tree
 from vost._model.errors import GitError, ObjectNotFoundError
 from vost._model.objects import ObjectType, Oid, is_hex_oid, oid_from_hex
 from vost._model.progress import Progress
-from vost._model.types import MODE_GITLINK
+from vost._model.types import MODE_GITLINK, StoreStatistics
 from vost._storage.protocols import PackedObjects
 
 if TYPE_CHECKING:
@@ -100,6 +101,25 @@ def collect_garbage(
     if len(small) > 1:
         _merge(objects, small, report, check)
     return packed
+
+
+def statistics(repository: Repository, check: Callable[[], None]) -> StoreStatistics:
+    """Return how much there is in a repository."""
+    objects = repository.objects
+    if not isinstance(objects, PackedObjects):
+        oids = list(objects.iter_prefix(""))
+        size = sum(objects.header(oid).size for oid in oids)
+        return StoreStatistics(len(oids), 0, 0, size)
+    loose = sum(1 for _ in objects.iter_loose())
+    packs = objects.packs()
+    packed = sum(pack.object_count for pack in packs)
+    size = 0
+    for directory, _, names in os.walk(str(repository.git_dir)):
+        check()
+        for name in names:
+            with suppress(OSError):  # somebody tidies up meanwhile
+                size += os.lstat(f"{directory}/{name}").st_size
+    return StoreStatistics(loose, packed, len(packs), size)
 
 
 def _packable(repository: Repository, objects: PackedObjects) -> dict[Oid, float]:

@@ -6,7 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .changes import ChangeError
 
 MODE_BLOB = 0o100644
 MODE_EXECUTABLE = 0o100755
@@ -146,6 +149,59 @@ class StatResult:
     hash: str
     nlink: int
     mtime: float
+
+
+class PathInfo(NamedTuple):
+    """One line of a listing.
+
+    Args:
+        path: The path from the root.
+        mode: Git's mode, such as ``0o100644``.
+        hash: Object id as 40 hexadecimal characters.
+        size: Bytes of the content (of the target for a link); ``None``: a directory, a submodule,
+            or not looked up.
+        target: What a link holds; ``None``: no link, or not looked up.
+    """
+
+    path: str
+    mode: int
+    hash: str
+    size: int | None = None
+    target: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The value of its :class:`FileType`, or ``"commit"`` for a submodule."""
+        return "commit" if self.mode == MODE_GITLINK else FileType.from_filemode(self.mode).value
+
+
+class Listing(NamedTuple):
+    """What is in a directory.
+
+    Args:
+        entries: The entries, in Git's order.
+        warnings: What could not be shown, and why.
+    """
+
+    entries: list[PathInfo]
+    warnings: list[ChangeError]
+
+
+class StoreStatistics(NamedTuple):
+    """How much there is in a store.
+
+    Args:
+        loose: Objects that are in no pack, each in a file of its own.
+        packed: Objects in packs.
+        packs: Number of packs.
+        size: Bytes on disk, of everything in the repository; of the contents for a store in
+            memory.
+    """
+
+    loose: int
+    packed: int
+    packs: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
