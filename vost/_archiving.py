@@ -66,11 +66,12 @@ class ArchiveOperations(Snapshot):
         report = Reporter(progress)
 
         def write() -> None:
-            from vost._transfer.archives.writing import export, write_to_file, write_to_path  # late
+            from vost._storage.wholefiles import write_whole_file  # late, as all that copies
+            from vost._transfer.archives.writing import export, write_to_file
 
             pieces = export(self._repository, commit, selected, chosen, check, report)
             if isinstance(place, str):
-                write_to_path(place, pieces)
+                write_whole_file(place, pieces)
             else:
                 write_to_file(place, pieces)
 

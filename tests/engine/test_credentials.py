@@ -120,6 +120,13 @@ def test_gh_is_asked_when_git_does_not_know(programs: Path, body: str) -> None:
     assert log.read_text().splitlines()[0] == "args: auth token --hostname github.com"
 
 
+def test_password_may_hold_what_ends_a_line_elsewhere(programs: Path) -> None:
+    password = r"a\302\205b\342\200\250c\014d"
+    program(programs, "git", f"printf 'username=me\\npassword={password}\\n'")
+    expected = "https://me:a%C2%85b%E2%80%A8c%0Cd@git.example:8443/team/repo.git"
+    assert vost_sync.resolve_credentials(URL) == expected
+
+
 def test_gh_is_asked_only_for_hosts_that_it_knows(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -292,3 +292,25 @@ async def test_failed_export_leaves_the_old_file(disk_store, repo, tmp_path):
     path.write_bytes(data)
     assert bundle.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["repo.git", "x.bundle"]
+
+
+async def test_export_keeps_what_is_no_file_and_the_permissions_of_a_file(store, tmp_path):
+    pipe = tmp_path / "pipe.bundle"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        await store.bundle_export(pipe)
+        assert os.read(reader, 1 << 16).startswith(b"# v2 git bundle\n")
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    private = tmp_path / "private.bundle"
+    private.touch(0o600)
+    await store.bundle_export(private)
+    assert private.stat().st_mode & 0o777 == 0o600
+
+
+async def test_bundle_may_have_the_longest_name(store, tmp_path):
+    path = tmp_path / ("x" * 248 + ".bundle")
+    await store.bundle_export(path)
+    assert [file.name for file in tmp_path.iterdir() if "x" in file.name] == [path.name]

@@ -8,12 +8,9 @@ Source of the format: https://git-scm.com/docs/gitformat-bundle
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import tempfile
-from contextlib import suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from vost._engine.commits import serialize_commit
@@ -23,8 +20,8 @@ from vost._engine.reachable import missing_objects
 from vost._engine.refspecs import SHORT_NAMESPACES, compare
 from vost._model.errors import CorruptObjectError, InvalidBundleError, MissingObjectError
 from vost._model.objects import ObjectType, Oid, hash_object, is_hex_oid, oid_from_hex, oid_to_hex
-from vost._storage.directories import sync_directory
 from vost._storage.refchecks import is_ref_name
+from vost._storage.wholefiles import write_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +92,7 @@ class BundleExport:
         if not self._options.dry_run:
             oids = [reached.oid for reached in missing_objects(source, targets, (), self._check)]
             self._lines(b"counting objects: %d, done.\n" % (len(oids) + len(self._made)))
-            write_file(self._path, self._chunks(picked, oids))
+            write_whole_file(self._path, self._chunks(picked, oids))
         return diff
 
     def commit(self) -> None:
@@ -234,32 +231,3 @@ def read_header(file: IO[bytes], path: str) -> BundleHeader:
                 raise InvalidBundleError(f"{path} names a malformed ref: {name!r}")
             refs[name] = oid_from_hex(oid)
     return BundleHeader(refs, prerequisites)
-
-
-def write_file(path: str, chunks: Iterator[bytes]) -> None:
-    """Write a file that appears under its name only when it is complete and durable.
-
-    Raises:
-        FileNotFoundError: If its directory does not exist.
-        IsADirectoryError: If a directory has its name.
-        OSError: If it cannot be written; nothing is left then.
-    """
-    final = Path(path)
-    if final.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a bundle is a file", path)
-    if not final.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such directory", str(final.parent))
-    temporary = final.parent / f".{final.name}.vost-{os.urandom(4).hex()}"
-    try:
-        with temporary.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(final)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    with suppress(OSError):
-        sync_directory(str(final.parent))

@@ -50,7 +50,7 @@ def _ask_git(parts: SplitResult) -> tuple[str, str] | None:
     if path:
         query += f"path={path}\n"
     answer = _run(["git", "credential", "fill"], query + "\n")
-    fields = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    fields = dict(line.split("=", 1) for line in answer.split("\n") if "=" in line)
     user, password = fields.get("username", ""), fields.get("password", "")
     return (user, password) if user and password else None
 

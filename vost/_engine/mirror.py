@@ -309,8 +309,8 @@ class NetworkRestore(_Restore):
         return landing.diff
 
 
-class LocalBackup:
-    """A backup into a repository on the local disk, which is made if it is missing.
+class _Backup:
+    """What backups have in common.
 
     Args:
         repository: The source.
@@ -329,11 +329,27 @@ class LocalBackup:
         check: Callable[[], None],
     ) -> None:
         self._source = repository
-        self._path = remote.path
+        self._remote = remote
         self._options = options
         self._lines = lines
         self._check = check
         self._landing: Landing | None = None
+
+    def commit(self) -> None:
+        """Move the refs of a local repository, as ``Landing.commit`` does; a remote has done it."""
+        if self._landing is not None:
+            self._landing.commit()
+
+    def close(self) -> None:
+        """Take back what no ref names. Idempotent."""
+        if self._landing is not None:
+            self._landing.close()
+            self._landing.target.close()
+            self._landing = None
+
+
+class LocalBackup(_Backup):
+    """A backup into a repository on the local disk, which is made if it is missing."""
 
     def prepare(self) -> MirrorDiff:
         """Compare and copy what is missing there; make the repository if there is none.
@@ -347,22 +363,10 @@ class LocalBackup:
         refs = source_refs(self._source, self._options)
         signature = self._source.signature
         try:
-            target = open_repository(self._path, OpenOptions(False, None, signature))  # noqa: FBT003
+            target = open_repository(self._remote.path, OpenOptions(False, None, signature))  # noqa: FBT003
         except RepositoryNotFoundError:
             return self._make(refs)
         return self._land(target, refs)
-
-    def commit(self) -> None:
-        """Move the refs there. Raises as ``Landing.commit``."""
-        if self._landing is not None:
-            self._landing.commit()
-
-    def close(self) -> None:
-        """Take back what no ref names. Idempotent."""
-        if self._landing is not None:
-            self._landing.close()
-            self._landing.target.close()
-            self._landing = None
 
     def _land(self, target: Repository, refs: dict[str, Oid]) -> MirrorDiff:
         origin = f"backup: from {self._source.location}"
@@ -387,7 +391,7 @@ class LocalBackup:
 
         options = OpenOptions(True, branch, self._source.signature)  # noqa: FBT003
         try:
-            made, is_ours = create_repository(self._path, options, fill)
+            made, is_ours = create_repository(self._remote.path, options, fill)
         except BaseException:
             self.close()
             raise
@@ -397,30 +401,8 @@ class LocalBackup:
         return diff
 
 
-class NetworkBackup:
-    """A backup into a remote repository.
-
-    Args:
-        repository: The source.
-        remote: The one whose refs change.
-        options: What is asked for.
-        lines: Takes progress messages.
-        check: Raises when the caller was cancelled.
-    """
-
-    def __init__(
-        self,
-        repository: Repository,
-        remote: Remote,
-        options: MirrorOptions,
-        lines: Lines,
-        check: Callable[[], None],
-    ) -> None:
-        self._source = repository
-        self._remote = remote
-        self._options = options
-        self._lines = lines
-        self._check = check
+class NetworkBackup(_Backup):
+    """A backup into a remote repository."""
 
     def prepare(self) -> MirrorDiff:
         """Compare, and unless it is a dry run push all changes at once.
@@ -443,12 +425,6 @@ class NetworkBackup:
             lambda there: compare(picked, there, delete=delete),
             dry_run=options.dry_run,
         )
-
-    def commit(self) -> None:
-        """Do nothing: the remote has moved its refs."""
-
-    def close(self) -> None:
-        """Do nothing: the conversation is over."""
 
 
 def plain_refs(repository: Repository) -> dict[str, Oid]:
