@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 import vost
-from vost._model.paths import normalize_given
+from vost._model.paths import normalize_given, normalize_writable_path
 from vost.cli.errors import Failure
 
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
@@ -106,3 +106,16 @@ def file_path(text: str) -> str:
     if not path:
         raise Failure("Repo path must not be empty")
     return path
+
+
+def writable_path(text: str) -> str:
+    """Return the normal form of a path that a file can be written to.
+
+    Raises:
+        Failure: If Git refuses such a name (``.git``), and as for ``file_path``.
+    """
+    path = file_path(text)
+    try:
+        return normalize_writable_path(path)
+    except vost.InvalidPathError as error:
+        raise Failure(f"Invalid repo path: {error}") from None

@@ -64,11 +64,19 @@ def branch_option(function: F) -> F:
 
 def filter_options(function: F) -> F:
     """Add the options that choose a snapshot, handed on as one ``filters``."""
+    return _with_filters(function, _FILTER_OPTIONS)
 
+
+def filter_options_without_ref(function: F) -> F:
+    """Add the same options less ``--ref``: for commands whose argument is the ref."""
+    return _with_filters(function, _FILTER_OPTIONS[1:])
+
+
+def _with_filters(function: F, options: Sequence[Callable[[F], F]]) -> F:
     @wraps(function)
     def with_filters(
         *args: object,
-        ref: str | None,
+        ref: str | None = None,
         at_path: str | None,
         match: str | None,
         before: str | None,
@@ -78,7 +86,7 @@ def filter_options(function: F) -> F:
         filters = Filters.parse(ref, at_path, match, before, back)
         return function(*args, filters=filters, **kwargs)
 
-    return _with_options(with_filters, _FILTER_OPTIONS)  # type: ignore[return-value]
+    return _with_options(with_filters, options)  # type: ignore[return-value,arg-type]
 
 
 def write_options(*, create: bool, parents: bool = True) -> Callable[[F], F]:

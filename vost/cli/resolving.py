@@ -270,14 +270,18 @@ async def find_ref(store: vost.GitStore, name: str) -> vost.FS:
             return await store.tags[name]
         except ValueError:
             raise Failure(f"Tag {name} does not point to a commit") from None
+    no_commit = Failure(f"Object {name} is not a commit")
     try:
-        return await store.fs(name)
+        found = await store.fs(name)
     except vost.RefNotFoundError as error:
         if "not a commit" in str(error):
-            raise Failure(f"Object {name} is not a commit") from None
+            raise no_commit from None
         raise Failure(f"Unknown ref: {name}") from None
     except ValueError:
         raise Failure(f"Unknown ref: {name}") from None
+    if found.ref_name is None and not found.commit_hash.startswith(name):
+        raise no_commit  # but the id of an annotated tag, which the API follows
+    return found
 
 
 async def newest(fs: vost.FS, filters: Filters) -> vost.FS:

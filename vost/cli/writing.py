@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vost.cli.session import Session
 
 
+TAG_EXISTS = "Tag already exists: {} (use --force-tag to overwrite)"
+
+
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
     """How a commit is made.
@@ -52,8 +55,8 @@ class WriteOptions:
         Raises:
             Failure: If the tag exists and may not be replaced, or a parent does not exist.
         """
-        if self.tag is not None and not self.force_tag and await store.tags.contains(self.tag):
-            raise Failure(f"Tag already exists: {self.tag} (use --force-tag to overwrite)")
+        if self.tag is not None:
+            await check_new_tag(store, self.tag, replace=self.force_tag)
         return [await find_ref(store, name) for name in self.parents]
 
     async def tag_commit(self, store: vost.GitStore, fs: vost.FS) -> None:
@@ -63,28 +66,29 @@ class WriteOptions:
             Failure: If somebody made the tag meanwhile.
         """
         if self.tag is not None:
-            await set_tag(store, self.tag, fs, force=self.force_tag)
+            try:
+                await store.tags.set(self.tag, fs, replace=self.force_tag)
+            except vost.RefExistsError:
+                raise Failure(TAG_EXISTS.format(self.tag)) from None
 
 
-async def set_tag(store: vost.GitStore, name: str, fs: vost.FS, *, force: bool) -> None:
-    """Make a tag.
+async def check_new_tag(store: vost.GitStore, name: str, *, replace: bool) -> None:
+    """Check that a tag can be made, before the commit that it is for.
 
     Args:
         store: The repository.
-        name: The tag's name.
-        fs: The snapshot.
-        force: Whether to replace a tag of this name.
+        name: The tag's name, a legal one.
+        replace: Whether the tag may exist.
 
     Raises:
-        Failure: If it exists and may not be replaced, or the name cannot be one.
+        Failure: If it exists and may not, or another one is in its way (``a`` and ``a/b``).
     """
-    check_ref_name(name)
-    if force and await store.tags.contains(name):
-        await store.tags.delete(name)
-    try:
-        await store.tags.set(name, fs)
-    except vost.RefExistsError:
-        raise Failure(f"Tag already exists: {name} (use --force-tag to overwrite)") from None
+    for existing in await store.tags.keys():
+        if existing == name:
+            if not replace:
+                raise Failure(TAG_EXISTS.format(name))
+        elif name.startswith(f"{existing}/") or existing.startswith(f"{name}/"):
+            raise Failure(f"Cannot create tag {name}: tag {existing} exists")
 
 
 async def store_to_write(
