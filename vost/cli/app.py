@@ -23,10 +23,19 @@ if TYPE_CHECKING:
 # what it needs itself.
 _MODULES = {
     "cat": "reading",
+    "cmp": "comparing",
     "destroy": "repositories",
+    "diff": "comparing",
     "gc": "repositories",
+    "hash": "reading",
+    "info": "information",
     "init": "repositories",
+    "log": "history",
+    "ls": "listing",
     "pack": "repositories",
+    "redo": "history",
+    "reflog": "history",
+    "undo": "history",
     "write": "writing",
 }
 

@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO
+from textwrap import indent
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterable, Callable, Iterable
+
+    import vost
+
+T = TypeVar("T")
 
 # C0 and C1 control characters, DEL: a terminal would act on them.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -64,6 +69,58 @@ def as_json(value: object, *, indent: int | None = None) -> None:
 def as_jsonl(values: Iterable[object]) -> None:
     """Print values as JSON on stdout, one per line."""
     _write(sys.stdout, "".join(f"{json.dumps(value)}\n" for value in values))
+
+
+async def stream(
+    items: AsyncIterable[T],
+    output_format: str,
+    *,
+    text: Callable[[T], str],
+    value: Callable[[T], object],
+) -> None:
+    """Print items on stdout as they come, in one of the three formats.
+
+    Args:
+        items: The items.
+        output_format: ``text``, ``json`` (one array, indented by two) or ``jsonl``.
+        text: Makes a line of an item.
+        value: Makes what ``json`` can write of one.
+    """
+    interactive = sys.stdout.isatty()
+    number = 0
+    async for item in items:
+        if output_format == "text":
+            line(text(item))
+        elif output_format == "jsonl":
+            as_jsonl([value(item)])
+        else:
+            raw(",\n" if number else "[\n")
+            raw(indent(json.dumps(value(item), indent=2), "  "))
+        if interactive:
+            flush()
+        number += 1
+    if output_format == "json":
+        raw("\n]\n" if number else "[]\n")
+
+
+def warn(warnings: Iterable[vost.ChangeError]) -> None:
+    """Print on stderr what an operation warns of."""
+    for warning in warnings:
+        note(f"WARNING: {warning.path}: {warning.error}")
+
+
+def summary(message: str) -> str:
+    """Return the first line of a commit message."""
+    return message.lstrip("\n").partition("\n")[0]
+
+
+def size(number: float) -> str:
+    """Return a number of bytes as people read it: ``1.5 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
 
 
 def flush() -> None:

@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vost.cli.output import size
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -42,22 +44,14 @@ def progress_bar(session: Session) -> Iterator[Callable[[vost.Progress], None] |
         def show(report: vost.Progress) -> None:
             total = "" if report.total is None else f"/{report.total}"
             seconds = bar.tasks[0].elapsed or 0.0
-            rate = f", {_size(report.bytes / seconds)}/s" if report.bytes and seconds else ""
+            rate = f", {size(report.bytes / seconds)}/s" if report.bytes and seconds else ""
             bar.update(
                 task,
                 description=report.phase,
                 completed=report.done,
                 total=report.total,
                 count=f"{report.done}{total}",
-                amount=f"{_size(report.bytes)}{rate}" if report.bytes else "",
+                amount=f"{size(report.bytes)}{rate}" if report.bytes else "",
             )
 
         yield show
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"

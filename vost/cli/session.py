@@ -43,6 +43,11 @@ class Session:
             raise Failure(f"No repository specified. Use --repo or set {REPOSITORY_VARIABLE}.")
         return path
 
+    @property
+    def is_named(self) -> bool:
+        """Whether anybody said where the repository is."""
+        return bool(self.repo or os.environ.get(REPOSITORY_VARIABLE))
+
     async def open(self) -> vost.GitStore:
         """Open the repository, which must exist.
 

@@ -1,0 +1,233 @@
+"""``vost log``, ``undo``, ``redo`` and ``reflog``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import asyncclick as click
+
+import vost
+from vost.cli import output
+from vost.cli.arguments import Target, file_path, normal_path, parse_target
+from vost.cli.errors import Failure
+from vost.cli.options import (
+    branch_option,
+    filter_options,
+    format_option,
+    pass_session,
+    repo_option,
+)
+from vost.cli.positional import check_point, read_point
+from vost.cli.resolving import Filters, Resolver
+
+if TYPE_CHECKING:
+    from vost.cli.session import Session
+
+_SHORT_ID = 7
+
+
+@click.command("log")
+@click.argument("target", required=False)
+@click.option("--at", "old_path", hidden=True, help="The old name of --path.")
+@format_option
+@branch_option
+@filter_options
+@repo_option
+@pass_session
+async def log_command(
+    session: Session,
+    target: str | None,
+    old_path: str | None,
+    output_format: str,
+    branch: str | None,
+    filters: Filters,
+) -> None:
+    """Show the history of a branch, newest first.
+
+    TARGET is where to begin and a path whose changes to show: main~3:config.json, dev:, :file.
+    A word without colon is a branch, tag or commit; if there is none of this name, it is a path
+    that exists or was ever there. --back and ~N come first, then --path, --match and --before
+    choose what is shown of the rest.
+
+    Example: vost log --path config.json
+    """
+    if old_path is not None and filters.path is None:
+        filters = replace(filters, path=file_path(parse_target(old_path).path))
+    store = await session.open()
+    resolver = Resolver(store, branch, filters)
+    point = await _read_target(resolver, target)
+    check_point(point, branch, filters, noun="target")
+    path = normal_path(point.path) or filters.path
+    start = await resolver.start(point.ref or "", point.back + filters.back)
+    await output.stream(
+        start.log(path, match=filters.match, before=filters.before),
+        output_format,
+        text=lambda fs: f"{_short(fs)}  {fs.time.isoformat()}  {output.summary(fs.message)}",
+        value=_value,
+    )
+
+
+@click.command("undo")
+@click.argument("steps", type=int, default=1)
+@branch_option
+@repo_option
+@pass_session
+async def undo_command(session: Session, steps: int, branch: str | None) -> None:
+    """Move a branch back by so many commits (1).
+
+    Nothing is lost: redo and the reflog know where the branch was.
+
+    \b
+    Example: vost undo
+    Example: vost undo 3 -b dev
+    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    _check_steps(steps)
+    fs = await Resolver(await session.open(), branch).branch()
+    moved = await fs.undo(steps)
+    output.line(f"Branch now at: {_short(moved)} - {output.summary(moved.message)}")
+    session.say(f"Undid {_counted(steps)} on {fs.ref_name!r}")
+
+
+@click.command("redo")
+@click.argument("steps", type=int, default=1)
+@branch_option
+@repo_option
+@pass_session
+async def redo_command(session: Session, steps: int, branch: str | None) -> None:
+    """Move a branch to where it was before, so many movements (1) back in its reflog.
+
+    It follows the reflog: after an undo it takes the undo back; without one it goes to where the
+    branch was before its last commit; and a second redo takes the first one back.
+
+    \b
+    Example: vost redo
+    Example: vost redo 2 -b dev
+    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    _check_steps(steps)
+    fs = await Resolver(await session.open(), branch).branch()
+    moved = await fs.redo(steps)
+    output.line(f"Branch now at: {_short(moved)} - {output.summary(moved.message)}")
+    output.line(f"Branch was at: {_short(fs)} - {output.summary(fs.message)}")
+    session.say(f"Redid {_counted(steps)} on {fs.ref_name!r}")
+
+
+@click.command("reflog")
+@click.option(
+    *("-n", "--limit"), type=int, default=0, metavar="N", help="The last N entries (0: all)."
+)
+@format_option
+@branch_option
+@repo_option
+@pass_session
+async def reflog_command(
+    session: Session, limit: int, output_format: str, branch: str | None
+) -> None:
+    """Show where a branch has been, oldest first.
+
+    \b
+    Example: vost reflog
+    Example: vost reflog -n 5 --format jsonl
+    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    if limit < 0:
+        raise Failure(f"--limit must be 0 or more, got {limit}")
+    store = await session.open()
+    name = await Resolver(store, branch).branch_name()
+    try:
+        entries = await store.branches.reflog(name)
+    except vost.RefNotFoundError:
+        raise Failure(f"Branch not found: {name}") from None
+    except FileNotFoundError:
+        entries = []  # it never moved
+    entries = entries[-limit:] if limit else entries
+    if output_format == "json":
+        output.as_json([_reflog_value(entry) for entry in entries], indent=2)
+    elif output_format == "jsonl":
+        output.as_jsonl([_reflog_value(entry) for entry in entries])
+    elif not entries:
+        output.line(f"No reflog entries for branch '{name}'")
+    else:
+        _print_reflog(name, entries)
+
+
+def _print_reflog(name: str, entries: list[vost.ReflogEntry]) -> None:
+    output.line(f"Reflog for branch '{name}' ({len(entries)} entries):")
+    output.line()
+    for number, entry in enumerate(entries):
+        when = _local_time(entry.timestamp).isoformat(sep=" ")
+        output.line(f"  [{number}] {entry.new_sha[:_SHORT_ID]} ({when})")
+        output.line(f"      {entry.message}")
+        output.line()
+
+
+async def _read_target(resolver: Resolver, text: str | None) -> Target:
+    """Read TARGET: what is no ref may be a path that exists or was ever there."""
+    try:
+        point = await read_point(resolver, text)
+        if point.ref and not point.path:
+            await resolver.named(point.ref)
+    except Failure:
+        path = None if text is None else await _known_path(resolver, text)
+        if path is None:
+            raise
+        return Target("", 0, path, path)
+    return point
+
+
+async def _known_path(resolver: Resolver, text: str) -> str | None:
+    try:
+        path = normal_path(text)
+        fs = await resolver.start()
+    except Failure:
+        return None
+    if not path:
+        return None
+    if await fs.exists(path):
+        return path
+    async for _ in fs.log(path, limit=1):
+        return path
+    return None
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 1:
+        raise Failure(f"steps must be >= 1, got {steps}")
+
+
+def _counted(steps: int) -> str:
+    return f"{steps} step" if steps == 1 else f"{steps} steps"
+
+
+def _short(fs: vost.FS) -> str:
+    return fs.commit_hash[:_SHORT_ID]
+
+
+def _value(fs: vost.FS) -> dict[str, object]:
+    return {
+        "hash": fs.commit_hash,
+        "message": fs.message,
+        "time": fs.time.isoformat(),
+        "author_name": fs.author_name,
+        "author_email": fs.author_email,
+        "branch": fs.ref_name,
+    }
+
+
+def _reflog_value(entry: vost.ReflogEntry) -> dict[str, object]:
+    return {
+        "old_sha": entry.old_sha,
+        "new_sha": entry.new_sha,
+        "committer": entry.committer,
+        "timestamp": entry.timestamp,
+        "time": _local_time(entry.timestamp).isoformat(),
+        "message": entry.message,
+    }
+
+
+def _local_time(timestamp: int) -> datetime:
+    """Return a moment in the zone of this machine, with its offset."""
+    try:
+        return datetime.fromtimestamp(timestamp, timezone.utc).astimezone()
+    except (OverflowError, ValueError, OSError):  # a forged line far outside of any calendar
+        return datetime.fromtimestamp(0, timezone.utc)
