@@ -40,9 +40,10 @@ class ExportOperations(Snapshot):
 
         Sources are taken as rsync takes them: ``"dir"`` lands at ``dest/dir``, ``"dir/"`` is what
         is in it, ``"base/./rest"`` lands at ``dest/rest``, and ``""`` is everything. What is there
-        and equal is left alone. Each file is written beside its place and renamed, with the time
-        of the commit; nothing is written or removed through a symbolic link below ``dest``.
-        Submodules are left out, with a warning in ``changes``.
+        and equal is not written again; without ``delete`` it gets the time of the commit. Each
+        file is written beside its place and renamed, with the time of the commit; nothing is
+        written or removed through a symbolic link below ``dest``. Submodules are left out, with a
+        warning in ``changes``.
 
         Args:
             sources: One path or several, taken literally. Where two of them meet at one path, the

@@ -79,6 +79,9 @@ class Executor:
             with suppress(*_FAILURES):
                 self._finish()
             raise
+        for directory in self._plan.retimes:
+            self._look_up()
+            self._retime(directory)
         for directory in self._plan.removes:
             self._look_up()
             self._remove(directory, required=False)
@@ -168,6 +171,16 @@ class Executor:
     def _clear(self, cleared: list[Directory]) -> None:
         for gone in cleared:
             self._remove(gone, required=True)
+
+    def _retime(self, directory: Directory) -> None:
+        """Give the time of the commit to what is equal; what is not ours keeps its own."""
+        with suppress(OSError):
+            handle = self._tree.enter(directory.path)
+            for name, seen in directory.retimed:
+                with suppress(OSError):
+                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                    if status.st_ctime_ns == seen:  # else somebody has just written to it
+                        os.utime(name, ns=self._times, dir_fd=handle, follow_symlinks=False)
 
     # -- removing --------------------------------------------------------------------------------
 

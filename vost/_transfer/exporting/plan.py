@@ -42,6 +42,8 @@ class Directory:
         exists: Whether it is there already; if not, it is created.
         blocked: Whether something that is no directory is removed to make room for it.
         writes: Files and links that are written.
+        retimed: Files and links that are equal already and only get the time of the commit: their
+            names and what ``st_ctime_ns`` was then.
         cleared: What is removed before a write: by its name, the directory in its way with all
             that is below it, each directory behind those below it.
         deletes: Names of files and links that are removed when all is written.
@@ -61,6 +63,7 @@ class Directory:
         "parent",
         "path",
         "prunes",
+        "retimed",
         "stays",
         "writes",
     )
@@ -71,6 +74,7 @@ class Directory:
         self.exists = exists
         self.blocked = False
         self.writes: list[Write] = []
+        self.retimed: list[tuple[str, int]] = []
         self.cleared: dict[str, list[Directory]] = {}
         self.deletes: list[str] = []
         self.litter: list[str] = []
@@ -90,6 +94,7 @@ class Plan:
 
     Attributes:
         builds: Directories in which something is written or that are created, from the top down.
+        retimes: Directories in which something only gets the time of the commit.
         removes: Directories in which something is removed when all is written, from below up.
         creates: Whether the destination is created.
         writes: Number of files and links that are written.
@@ -102,6 +107,7 @@ class Plan:
     """
 
     builds: list[Directory] = field(default_factory=list)
+    retimes: list[Directory] = field(default_factory=list)
     removes: list[Directory] = field(default_factory=list)
     creates: bool = False
     writes: int = 0

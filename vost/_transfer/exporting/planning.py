@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vost._model.changes import ChangeError
 from vost._model.progress import Progress
 from vost._model.types import MODE_GITLINK, MODE_TREE
-from vost._transfer.localtree import LONGEST_PATH, is_litter, is_temporary, located
+from vost._transfer.localtree import LONGEST_PATH, file_times, is_litter, is_temporary, located
 from vost._transfer.sources import below
 
 from .comparing import is_same
@@ -64,6 +64,9 @@ class Planner:
             job.repository, first_wins=job.options.delete, warn=plan.warnings.append
         )
         self._seen = 0
+        # What is equal gets this time; None: it keeps its own.
+        keeps_times = job.options.delete or job.options.ignore_existing
+        self._moment = None if keeps_times else file_times(job.seconds)[1]
 
     def make(self, wanted: Wanted) -> None:
         """Plan everything.
@@ -90,6 +93,7 @@ class Planner:
             for directory in directories
             if directory.writes or (directory.stays and not directory.exists)
         ]
+        plan.retimes = [directory for directory in directories if directory.retimed]
         plan.writes = sum(len(directory.writes) for directory in plan.builds)
         self._job.report(Progress("planning", self._seen, self._seen), final=True)
 
@@ -174,7 +178,7 @@ class Planner:
         """
         others: list[os.DirEntry[str]] = []
         record = self._known.directory(directory.path)
-        look_up, take = record.rows.get, missing.pop
+        look_up, take, moment = record.rows.get, missing.pop, self._moment
         fine = 0
         for entry in listing:
             name = entry.name
@@ -202,6 +206,8 @@ class Planner:
                     and known[6] == mode
                 ) or self._is_fine(handle, name, status, row, record):
                     fine += 1
+                    if moment is not None and status.st_mtime_ns != moment:
+                        directory.retimed.append((name, status.st_ctime_ns))
                 else:
                     differing[name] = status.st_mode
             except FileNotFoundError:
@@ -209,9 +215,8 @@ class Planner:
             except OSError as error:
                 self._fail(below(directory.path, name), error)
                 directory.stays = True
-        if fine:
-            directory.stays = True
-            self._plan.fine += fine
+        directory.stays = directory.stays or fine > 0
+        self._plan.fine += fine
         return others
 
     def _is_fine(
