@@ -92,6 +92,7 @@ class RearrangeOperations(Snapshot):
         dest: str | os.PathLike[str],
         *,
         recursive: bool = False,
+        strict: bool = False,
         dry_run: bool = False,
         message: str | None = None,
         parents: Sequence[FS] | None = None,
@@ -104,14 +105,18 @@ class RearrangeOperations(Snapshot):
             dest: The new name; or a directory to move into, if it exists, ends in a slash, is
                 the root, or if there are several sources.
             recursive: Allow directories.
+            strict: Refuse to replace a directory, or a file by a directory: a file replaces
+                nothing but a file.
             dry_run: Change nothing; ``changes`` of the result says what would be done.
             message: Commit message, as for ``write``.
             parents: Further parents, as for ``write``.
 
         Raises:
             FileNotFoundError: If a source does not exist, or none is given.
-            IsADirectoryError: If one is a directory and ``recursive`` is false.
-            NotADirectoryError: If one ends in a slash and is no directory.
+            IsADirectoryError: If one is a directory and ``recursive`` is false; if ``strict``,
+                also if one would be replaced.
+            NotADirectoryError: If one ends in a slash and is no directory; if ``strict``, also if
+                a file is where a directory is to be.
             ValueError: If a path is invalid, source and target are the same, two sources have
                 the same target, or a directory would be moved into itself.
             PermissionError: If the snapshot is read-only, unless it is a dry run.
@@ -128,7 +133,10 @@ class RearrangeOperations(Snapshot):
         def change(grafting: Grafting) -> ChangeReport:
             from vost._transfer.rearranging import move, plan_moves, report_on  # late
 
-            move(grafting, plan_moves(repository, base.tree, texts, target, recursive=recursive))
+            plan = plan_moves(
+                repository, base.tree, texts, target, recursive=recursive, strict=strict
+            )
+            move(grafting, plan)
             return report_on(grafting, base.tree, with_sources=True)
 
         return await self._rearrange(change, "mv", message, parents, dry_run=dry_run)

@@ -1014,6 +1014,7 @@ class FS(Facade["vost.FS"]):
         dest: str | os.PathLike[str],
         *,
         recursive: bool = False,
+        strict: bool = False,
         dry_run: bool = False,
         message: str | None = None,
         parents: Sequence[FS] | None = None,
@@ -1026,14 +1027,18 @@ class FS(Facade["vost.FS"]):
             dest: The new name; or a directory to move into, if it exists, ends in a slash, is
                 the root, or if there are several sources.
             recursive: Allow directories.
+            strict: Refuse to replace a directory, or a file by a directory: a file replaces
+                nothing but a file.
             dry_run: Change nothing; ``changes`` of the result says what would be done.
             message: Commit message, as for ``write``.
             parents: Further parents, as for ``write``.
 
         Raises:
             FileNotFoundError: If a source does not exist, or none is given.
-            IsADirectoryError: If one is a directory and ``recursive`` is false.
-            NotADirectoryError: If one ends in a slash and is no directory.
+            IsADirectoryError: If one is a directory and ``recursive`` is false; if ``strict``,
+                also if one would be replaced.
+            NotADirectoryError: If one ends in a slash and is no directory; if ``strict``, also if
+                a file is where a directory is to be.
             ValueError: If a path is invalid, source and target are the same, two sources have
                 the same target, or a directory would be moved into itself.
             PermissionError: If the snapshot is read-only, unless it is a dry run.
@@ -1048,6 +1053,7 @@ class FS(Facade["vost.FS"]):
                     sources,
                     dest,
                     recursive=recursive,
+                    strict=strict,
                     dry_run=dry_run,
                     message=message,
                     parents=aio_each(parents),

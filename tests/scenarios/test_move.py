@@ -167,6 +167,31 @@ async def test_moves_that_would_lose_something_are_refused(store, sources, dest,
     assert await tip(store) == fs.commit_hash
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    "sources, dest, error, named",
+    [
+        ("a", "d/x/new", NotADirectoryError, "d/x"),
+        ("d", "a", NotADirectoryError, "a"),
+        (["a", "b"], "d/x", NotADirectoryError, "d/x"),
+        ("x", "d/q", IsADirectoryError, "d/q/x"),
+        ("e/d", "", IsADirectoryError, "d"),
+    ],
+)
+async def test_strict_moves_replace_nothing_but_a_file_by_a_file(
+    store, sources, dest, error, named, dry_run
+):
+    inside = "d__q__x__y" if dest == "d/q" else "d__q__w"
+    fs = await filled(store, a="1", b="2", x="3", d__x="4", e__d__z="5", **{inside: "6"})
+    before = await contents(fs)
+    with pytest.raises(error) as caught:
+        await fs.move(sources, dest, recursive=True, strict=True, dry_run=dry_run)
+    assert caught.value.filename == named
+    assert await contents(await store.branches["main"]) == before
+    assert await fs.move("a", "b", strict=True, dry_run=True)
+    await fs.move(sources, dest, recursive=True)
+
+
 async def test_a_dry_run_tells_and_changes_nothing(store):
     fs = await filled(store)
     preview = await fs.move("d", "n", recursive=True, dry_run=True)

@@ -6,6 +6,7 @@ are the dry run.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.comparing import compare_trees, report_of
@@ -105,6 +106,7 @@ def plan_moves(
     dest: str,
     *,
     recursive: bool,
+    strict: bool = False,
 ) -> list[Move]:
     """Find out what goes where.
 
@@ -115,11 +117,14 @@ def plan_moves(
         dest: A new name, or a directory to move into: one that exists, ends in a slash, is the
             root, or is given several sources.
         recursive: Allow directories.
+        strict: Refuse to replace a directory, or a file by a directory.
 
     Raises:
         PathNotFoundError: If a source does not exist, or there are none.
-        PathIsDirectoryError: If one is a directory and ``recursive`` is false.
-        PathNotDirectoryError: If one ends in a slash and is no directory.
+        PathIsDirectoryError: If one is a directory and ``recursive`` is false; if ``strict``,
+            also if a target is one.
+        PathNotDirectoryError: If one ends in a slash and is no directory; if ``strict``, also if
+            a file is where a directory is to be.
         InvalidPathError: If a path is invalid, two sources have one target, a source has itself
             as target, or a directory would be moved into itself.
     """
@@ -149,7 +154,9 @@ def plan_moves(
             moves.append(
                 Move(source.path, below(directory, source.landing if into else ""), found.entry)
             )
-    _check_moves(moves)
+    _check_moves(moves, directory)
+    if strict:
+        _check_places(reader, root, moves)
     return moves
 
 
@@ -162,22 +169,26 @@ def _moves_of_contents(reader: Reader, found: Found, target: str) -> list[Move]:
     ]
 
 
-def _check_moves(moves: Sequence[Move]) -> None:
+def _check_moves(moves: Sequence[Move], dest: str) -> None:
     """Refuse moves in which anything would be lost.
+
+    Args:
+        moves: The moves.
+        dest: The destination as given: a directory that is to be moved there is there already.
 
     Raises:
         InvalidPathError: If it would; it names what.
     """
     sources: set[str] = set()
     targets: dict[str, str] = {}
-    for source, target, _ in moves:
+    for source, target, entry in moves:
         if not target:
             raise InvalidPathError(f"Cannot move {source!r} to the root itself: give it a name")
         normalize_writable_path(target)
-        if source == target or target.startswith(source + "/"):
-            raise InvalidPathError(
-                f"Cannot move {source!r} to {target!r}: that is the same place, or inside of it"
-            )
+        if source == target or (source == dest and entry.mode == MODE_TREE):
+            raise InvalidPathError(f"Source and destination are the same: {source}")
+        if target.startswith(source + "/"):
+            raise InvalidPathError(f"Cannot move {source!r} to {target!r}, which is inside of it")
         if source in sources:
             raise InvalidPathError(f"Cannot move {source!r} twice")
         if target in targets:
@@ -194,6 +205,27 @@ def _check_moves(moves: Sequence[Move]) -> None:
                     raise InvalidPathError(
                         f"Cannot {kind} both {outer!r} and {path!r}, which is inside of it"
                     )
+
+
+def _check_places(reader: Reader, root: Oid, moves: Sequence[Move]) -> None:
+    """Refuse moves that would replace a directory, or a file by a directory.
+
+    Raises:
+        PathIsDirectoryError: If a target is a directory.
+        PathNotDirectoryError: If a file is in the way of one.
+    """
+    for _, target, entry in moves:
+        for outer in parents_of(target):
+            above = find(reader, root, outer)
+            if above is not None and above.mode != MODE_TREE:
+                raise PathNotDirectoryError(errno.ENOTDIR, "Not a directory", outer)
+        there = find(reader, root, target)
+        if there is None:
+            continue
+        if there.mode == MODE_TREE:
+            raise PathIsDirectoryError(errno.EISDIR, "Is a directory", target)
+        if entry.mode == MODE_TREE:
+            raise PathNotDirectoryError(errno.ENOTDIR, "Not a directory", target)
 
 
 def move(grafting: Grafting, moves: Sequence[Move]) -> None:
