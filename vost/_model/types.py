@@ -69,6 +69,9 @@ _MODE_OF_TYPE = {
     FileType.TREE: MODE_TREE,
 }
 _TYPE_OF_MODE = {mode: file_type for file_type, mode in _MODE_OF_TYPE.items()}
+_KIND_OF_MODE = {mode: kind.value for mode, kind in _TYPE_OF_MODE.items()} | {
+    MODE_GITLINK: "commit"
+}
 _WRITABLE_MODES = frozenset((MODE_BLOB, MODE_EXECUTABLE, MODE_LINK))
 
 
@@ -172,7 +175,7 @@ class PathInfo(NamedTuple):
     @property
     def kind(self) -> str:
         """The value of its :class:`FileType`, or ``"commit"`` for a submodule."""
-        return "commit" if self.mode == MODE_GITLINK else FileType.from_filemode(self.mode).value
+        return _KIND_OF_MODE.get(self.mode) or FileType.from_filemode(self.mode).value
 
 
 class Listing(NamedTuple):
