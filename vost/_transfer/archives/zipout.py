@@ -10,8 +10,6 @@ import time
 from functools import cache
 from typing import IO, TYPE_CHECKING, cast
 
-from vost._model.types import MODE_LINK
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from zipfile import ZipInfo
@@ -75,8 +73,7 @@ def _zip_info(entry: Exported, seconds: int) -> ZipInfo:
     # Links too: an entry whose sizes follow its data can only be found the end of by inflating.
     info.compress_type = ZIP_DEFLATED
     info.create_system = _UNIX
-    permissions = 0o777 if entry.mode == MODE_LINK else 0
-    info.external_attr = (entry.mode | permissions) << 16
+    info.external_attr = entry.mode << 16
     if 0 <= seconds < 1 << 31:  # exact, and in UTC: the other time is local wherever it is read
         info.extra = struct.pack("<HHBl", _TIMESTAMP_EXTRA, 5, _HAS_MODIFICATION_TIME, seconds)
     return info
