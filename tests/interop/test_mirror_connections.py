@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+import vost
 import vost_sync
 from tests.support import peers
 from tests.support.gitcli import Git
@@ -120,6 +122,15 @@ def test_server_that_falls_silent_in_the_middle_of_a_pack_is_given_up(
         with pytest.raises(RemoteConnectionError, match="does not answer") as caught:
             store.restore(f"{scheme}://127.0.0.1:{port}/r.git")
         assert f"127.0.0.1:{port}" in str(caught.value)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("impatient")
+async def test_cancelled_caller_of_a_silent_server_is_cancelled_and_no_more() -> None:
+    store = await vost.GitStore.memory()
+    with falling_silent(lambda _: None) as port, anyio.move_on_after(0.1) as scope:
+        await store.restore(f"git://127.0.0.1:{port}/r.git")
+    assert scope.cancelled_caught
 
 
 def write_ssh(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

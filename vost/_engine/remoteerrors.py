@@ -105,8 +105,12 @@ class Conversation:
 
 
 @contextmanager
-def translated(remote: Remote) -> Iterator[Conversation]:
+def translated(remote: Remote, check: Callable[[], None]) -> Iterator[Conversation]:
     """Turn whatever a conversation with a remote raises into errors of ours.
+
+    Args:
+        remote: The remote.
+        check: Raises when the caller was cancelled: that goes before every other error.
 
     Raises:
         RemoteError: If the conversation fails.
@@ -116,6 +120,7 @@ def translated(remote: Remote) -> Iterator[Conversation]:
     try:
         yield conversation
     except Exception as error:
+        check()
         own = conversation.own_error
         if own is not None and own is not error:
             raise own from own.__cause__  # dulwich or urllib3 have made something else of it

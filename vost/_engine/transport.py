@@ -102,7 +102,7 @@ class Transport:
             sink(data)
             return len(data)
 
-        with translated(self._remote) as conversation:
+        with translated(self._remote, self._check) as conversation:
             client = conversation.enter(open_client(self._remote))
             result = client.fetch_pack(
                 self._path,
@@ -175,7 +175,7 @@ class Transport:
             self._lines(b"counting objects: %d, done.\n" % len(oids))
             return len(oids), conversation.guard_each(self._records(repository, oids, conversation))
 
-        with translated(self._remote) as conversation:
+        with translated(self._remote, self._check) as conversation:
             client = conversation.enter(open_client(self._remote))
             try:
                 result = client.send_pack(
