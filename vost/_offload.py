@@ -81,7 +81,8 @@ def observe_hops(observer: Callable[[], None]) -> Iterator[None]:
 async def run(fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
     """Make one blocking call: in a worker thread, or right here in inline mode.
 
-    A cancelled caller waits for the call to end; long calls look at ``check`` between items.
+    A cancelled caller waits for the call to end; long calls look at ``check`` between items. That
+    goes for a plain ``task.cancel()`` of asyncio as well, from which anyio does not shield.
     """
     if _inline.get():
         return fn(*args)
@@ -90,7 +91,13 @@ async def run(fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
         observer()
     from anyio.to_thread import run_sync
 
-    return await run_sync(fn, *args, limiter=_limiter())
+    hop = _Hop()
+    try:
+        return await run_sync(hop.run, fn, *args, limiter=_limiter())
+    except anyio.get_cancelled_exc_class() as error:
+        hop.cancelled = type(error)
+        await hop.end()
+        raise
 
 
 async def run_to_end(fn: Callable[[], T]) -> T:
@@ -156,7 +163,48 @@ async def sleep(seconds: float) -> None:
 def check() -> None:
     """Raise the caller's cancellation; long blocking loops call it between items."""
     if not _inline.get():
+        hop = _hop.get()
+        if hop is not None and hop.cancelled is not None:
+            raise hop.cancelled
         _from_thread().check_cancelled()
+
+
+class _Hop:
+    """One call in a worker thread: whether it is wanted any more, and whether it is over.
+
+    Attributes:
+        cancelled: What to raise in the thread; ``None``: the caller waits for the result.
+    """
+
+    __slots__ = ("_ended", "_started", "cancelled")
+
+    def __init__(self) -> None:
+        self.cancelled: type[BaseException] | None = None
+        self._started = False
+        self._ended = False
+
+    def run(self, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+        """Make the call, in the thread."""
+        _hop.set(self)
+        # In this order, as `end` has them the other way round: one of the two sees the other.
+        self._started = True
+        if self.cancelled is not None:
+            raise self.cancelled
+        try:
+            return fn(*args)
+        finally:
+            self._ended = True
+
+    async def end(self) -> None:
+        """Wait until the thread is through, or is sure not to begin."""
+        delay = _FIRST_DELAY
+        with anyio.CancelScope(shield=True):
+            while self._started and not self._ended:
+                await anyio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
+
+
+_hop: ContextVar[_Hop | None] = ContextVar("vost_hop", default=None)
 
 
 class Reporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from contextlib import aclosing
@@ -29,6 +30,7 @@ from vost._offload import (
 )
 
 on_event_loops = pytest.mark.parametrize("anyio_backend", ASYNC_FACES, ids=face_id)
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +193,43 @@ async def test_checking_raises_the_cancellation_of_the_caller():
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
     assert checked.is_set()
+
+
+@on_asyncio
+async def test_plain_cancel_of_asyncio_waits_for_the_thread_and_tells_it():
+    """`task.cancel()`, `asyncio.wait_for` and Ctrl-C know nothing of the scopes of anyio."""
+    started, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        try:
+            while True:
+                check()
+        finally:
+            over.set()
+
+    task = asyncio.create_task(run(work))
+    while not started.is_set():
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert over.is_set()
+    assert await run(threading.get_ident)
+
+
+@on_asyncio
+async def test_plain_cancel_of_asyncio_before_the_thread_begins_waits_for_nothing():
+    release, done = threading.Event(), []
+    others = [asyncio.create_task(run(release.wait)) for _ in range(WORKER_THREADS)]
+    task = asyncio.create_task(run(lambda: done.append(True)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    await asyncio.gather(*others)
+    assert done == []
 
 
 @on_event_loops
