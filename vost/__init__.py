@@ -17,6 +17,7 @@ from vost._model.changes import (
     FileEntry,
 )
 from vost._model.errors import (
+    AllFailedError,
     ArchiveError,
     BatchClosedError,
     CorruptObjectError,
@@ -89,6 +90,7 @@ __version__ = "0.1.0"
 
 __all__ = (
     "FS",
+    "AllFailedError",
     "ArchiveError",
     "Batch",
     "BatchClosedError",

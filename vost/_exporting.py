@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from vost._arguments import path_list
 from vost._model.paths import normalize_given
 from vost._offload import Reporter, check, run
-from vost._snapshot import Snapshot
-from vost._transfer.sources import repository_source
+from vost._snapshot import Snapshot, require_same_store
+from vost._transfer.importing.request import regular_mode
+from vost._transfer.sources import renamed, repository_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from vost._engine.commits import Commit
     from vost._model.changes import ChangeReport
     from vost._model.progress import Progress
+    from vost._model.types import FileType
     from vost._transfer.exporting.job import Job, Options
+    from vost._transfer.sources import Source
     from vost.fs import FS
 
 
@@ -34,6 +37,10 @@ class ExportOperations(Snapshot):
         delete: bool = False,
         ignore_errors: bool = False,
         checksum: bool = True,
+        mode: FileType | int | None = None,
+        exact: bool = False,
+        strict: bool = False,
+        snapshots: Sequence[FS] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> FS:
         """Copy files and directories of the snapshot to the local disk.
@@ -55,7 +62,15 @@ class ExportOperations(Snapshot):
             ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
                 is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
-                than the commit count as unchanged.
+                than the commit count as unchanged. In a dry run without ``delete``, false takes
+                all that exists for an update.
+            mode: File mode for all regular files; ``None``: each its own.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory that is not empty; and of two sources with the same path the first
+                counts, with a warning.
+            snapshots: The snapshot of each source, where they are not all of this one. Files get
+                the time of the newest then.
             progress: Called a few times a second with how far the copy is.
 
         Returns:
@@ -70,22 +85,40 @@ class ExportOperations(Snapshot):
                 disk (``..``, ``.git`` in any spelling); nothing is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
-            RuntimeError: If with ``ignore_errors`` everything failed.
+            IsADirectoryError: With ``strict``, if a directory is in the way.
+            RuntimeError: If with ``ignore_errors`` everything failed (``AllFailedError``).
 
         Example:
             >>> await fs.copy_out(["docs"], "./local-docs")
         """
-        given = [repository_source(source) for source in path_list(sources)]
+        given: Sequence[Source] = [repository_source(source) for source in path_list(sources)]
         where = _local_directory(dest)
+        if exact:
+            given, where = renamed(given, where)
+            where = where or "."
         commit = await self._loaded()
+        commits = [commit for _ in given]
+        if snapshots is not None:
+            commits = await self._commits_of(snapshots, len(given))
+        kind = regular_mode(mode)
 
         def work() -> ChangeReport | None:
             from vost._transfer.exporting.job import Options  # late, as all that copies
             from vost._transfer.exporting.operation import copy_to_disk
 
-            options = Options(ignore_existing, delete, ignore_errors, checksum)
-            job = self._job(commit, options, progress)
-            return copy_to_disk(job, commit.tree, given, where, dry_run=dry_run)
+            options = Options(
+                ignore_existing=ignore_existing,
+                delete=delete,
+                ignore_errors=ignore_errors,
+                checksum=checksum,
+                strict=strict,
+                mode=kind,
+                by_existence=dry_run and not delete and not checksum,
+            )
+            newest = max(commits, key=lambda each: each.time_seconds, default=commit)
+            job = self._job(newest, options, progress)
+            placed = [(each.tree, source) for each, source in zip(commits, given, strict=True)]
+            return copy_to_disk(job, placed, where, dry_run=dry_run)
 
         return self._with_commit(commit, await run(work))
 
@@ -126,7 +159,7 @@ class ExportOperations(Snapshot):
                 disk; nothing is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
-            RuntimeError: If with ``ignore_errors`` everything failed.
+            RuntimeError: If with ``ignore_errors`` everything failed (``AllFailedError``).
 
         Example:
             >>> await fs.sync_out("data", "./local")
@@ -146,6 +179,13 @@ class ExportOperations(Snapshot):
             )
 
         return self._with_commit(commit, await run(work))
+
+    async def _commits_of(self, snapshots: Sequence[FS], count: int) -> list[Commit]:
+        if len(snapshots) != count:
+            raise ValueError("snapshots must be as many as sources")
+        for each in snapshots:
+            require_same_store(self._store, each)
+        return [await each._loaded() for each in snapshots]
 
     def _job(
         self, commit: Commit, options: Options, progress: Callable[[Progress], None] | None

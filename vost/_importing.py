@@ -11,7 +11,7 @@ from vost._model.paths import check_writable_segments, normalize_given
 from vost._offload import Reporter, check, run
 from vost._snapshot import Snapshot
 from vost._transfer.importing.request import ImportRequest, regular_mode
-from vost._transfer.sources import local_source
+from vost._transfer.sources import local_source, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,8 +40,10 @@ class ImportOperations(Snapshot):
         ignore_existing: bool = False,
         delete: bool = False,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         exclude: ExcludeFilter | None = None,
+        exact: bool = False,
+        strict: bool = False,
         parents: Sequence[FS] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> FS:
@@ -66,8 +68,14 @@ class ImportOperations(Snapshot):
             ignore_errors: Report what fails in ``changes.errors`` and copy the rest. What is at
                 the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
-                the snapshot's commit counts as unchanged.
+                the snapshot's commit counts as unchanged; if ``None``, one that is older than the
+                commit that last changed what is in its place. In a dry run without ``delete``,
+                false takes all that exists for an update.
             exclude: What to leave out.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory, nor a directory that of a file; of two sources with the same path
+                the first counts, with a warning; and a source may be a link that leads nowhere.
             parents: Further parents, as for ``write``.
             progress: Called a few times a second with how far the work is.
 
@@ -77,9 +85,11 @@ class ImportOperations(Snapshot):
 
         Raises:
             FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
-            NotADirectoryError: If a source ends in a slash and is no directory.
+            NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
+                if a file of the repository is in the way.
+            IsADirectoryError: With ``strict``, if a directory of the repository is.
             OSError: If a file cannot be read, or changes while it is read.
-            RuntimeError: With ``ignore_errors``, if everything failed.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path, mode or message is invalid, or a parent is of another store.
             TypeError: If an argument is of the wrong type.
             PermissionError: If the snapshot is read-only, unless ``dry_run``.
@@ -90,9 +100,13 @@ class ImportOperations(Snapshot):
         """
         if not dry_run:
             self._require_writable()
+        given = tuple(local_source(source) for source in path_list(sources))
+        place = _destination(dest)
+        if exact:
+            given, place = renamed(given, place)
         request = ImportRequest(
-            sources=tuple(local_source(source) for source in path_list(sources)),
-            dest=_destination(dest),
+            sources=given,
+            dest=place,
             follow_symlinks=follow_symlinks,
             mode=regular_mode(mode),
             ignore_existing=ignore_existing,
@@ -100,6 +114,8 @@ class ImportOperations(Snapshot):
             ignore_errors=ignore_errors,
             checksum=checksum,
             rules=_rules(exclude),
+            strict=strict,
+            by_existence=dry_run and not delete and checksum is False,
         )
         options = self._options(message, "cp", parents)
         return await self._import(request, options, progress, dry_run=dry_run)
@@ -110,9 +126,10 @@ class ImportOperations(Snapshot):
         repo_path: str | os.PathLike[str],
         *,
         dry_run: bool = False,
+        follow_symlinks: bool = False,
         message: str | None = None,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         exclude: ExcludeFilter | None = None,
         missing_ok: bool = False,
         parents: Sequence[FS] | None = None,
@@ -124,11 +141,13 @@ class ImportOperations(Snapshot):
             local_path: The local directory, with a slash at its end or without.
             repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
             dry_run: Change nothing; ``changes`` of the result says what would be done.
+            follow_symlinks: Store what links lead to instead of the links.
             message: Commit message, as for ``write``; ``{op}`` is ``sync``.
             ignore_errors: Report what fails in ``changes.errors``, leave it as it is in the
                 repository, and go on.
             checksum: Compare contents. If false, a file that is not younger than the snapshot's
-                commit counts as unchanged.
+                commit counts as unchanged; if ``None``, one that is older than the commit that
+                last changed what is in its place.
             exclude: What to leave out, and to leave alone in the repository.
             missing_ok: Take a ``local_path`` that does not exist for an empty directory: remove
                 everything below ``repo_path``.
@@ -143,7 +162,7 @@ class ImportOperations(Snapshot):
             FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
             NotADirectoryError: If it is no directory.
             OSError: If a file cannot be read, or changes while it is read.
-            RuntimeError: With ``ignore_errors``, if everything failed.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or message is invalid, or a parent is of another store.
             PermissionError: If the snapshot is read-only, unless ``dry_run``.
             StaleSnapshotError: If the branch has advanced.
@@ -158,6 +177,7 @@ class ImportOperations(Snapshot):
         request = ImportRequest(
             sources=(source,),
             dest=_destination(repo_path),
+            follow_symlinks=follow_symlinks,
             delete=True,
             ignore_errors=ignore_errors,
             checksum=checksum,

@@ -10,6 +10,8 @@ from vost._engine import branches
 from vost._model.paths import normalize_given, normalize_writable_path
 from vost._offload import check, run
 from vost._snapshot import Snapshot, require_same_store
+from vost._transfer.importing.request import regular_mode
+from vost._transfer.sources import renamed, repository_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from vost._engine.repository import Repository
     from vost._model.changes import ChangeReport
     from vost._model.objects import Oid
+    from vost._model.types import FileType
+    from vost._transfer.sources import Source
     from vost.fs import FS
 
 
@@ -85,6 +89,91 @@ class RearrangeOperations(Snapshot):
             return report_on(grafting, base.tree, with_sources=False)
 
         return await self._rearrange(change, "cp", message, parents, dry_run=dry_run)
+
+    async def copy_from_refs(
+        self,
+        snapshots: Sequence[FS],
+        sources: Sequence[str | os.PathLike[str]],
+        dest: str | os.PathLike[str] = "",
+        *,
+        delete: bool = False,
+        ignore_existing: bool = False,
+        ignore_errors: bool = False,
+        mode: FileType | int | None = None,
+        exact: bool = False,
+        strict: bool = False,
+        dry_run: bool = False,
+        message: str | None = None,
+        operation: str = "cp",
+        parents: Sequence[FS] | None = None,
+    ) -> FS:
+        """Copy files and directories of several snapshots of this repository, in one commit.
+
+        Unlike ``copy_from_ref`` it looks at each file, for which it has more to offer; entries
+        are taken by their ids, too. Submodules are left out, with a warning in ``changes``.
+
+        Args:
+            snapshots: The snapshot of each source.
+            sources: What to copy, as for ``copy_from_ref``.
+            dest: The directory to copy to; ``""``: the root.
+            delete: Remove everything below ``dest`` that no source has.
+            ignore_existing: Leave alone what exists.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest; nothing is
+                deleted then.
+            mode: File mode for all regular files; ``None``: each its own.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory, nor a directory that of a file; and of two sources with the same
+                path the first counts, with a warning, not the last.
+            dry_run: Change nothing; ``changes`` of the result says what would be done. Without
+                ``delete`` it takes all that exists for an update.
+            message: Commit message, as for ``write``.
+            operation: Word for the automatic message.
+            parents: Further parents, as for ``write``.
+
+        Returns:
+            The new snapshot; if nothing would change, one of the same commit.
+
+        Raises:
+            FileNotFoundError: If a source does not exist.
+            NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
+                if a file is in the way.
+            IsADirectoryError: With ``strict``, if a directory is in the way.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
+            ValueError: If a path or mode is invalid, or a snapshot is not of this repository.
+            PermissionError: If this snapshot is read-only, unless it is a dry run.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = await fs.copy_from_refs([main, dev], ["a.txt", "b.txt"], "merged")
+        """
+        if len(snapshots) != len(sources):
+            raise ValueError("snapshots must be as many as sources")
+        given: Sequence[Source] = [repository_source(source) for source in sources]
+        place = _destination(dest)
+        if exact:
+            given, place = renamed(given, place)
+        roots = []
+        for each in snapshots:
+            require_same_store(self._store, each)
+            roots.append((await each._loaded()).tree)
+        from vost._transfer.copying import Copy, CopyRequest  # late
+
+        request = CopyRequest(
+            sources=list(zip(roots, given, strict=True)),
+            dest=place,
+            delete=delete,
+            ignore_existing=ignore_existing,
+            ignore_errors=ignore_errors,
+            strict=strict,
+            mode=regular_mode(mode),
+        )
+
+        def change(grafting: Grafting) -> ChangeReport:
+            copy = Copy(grafting, request, check)
+            return copy.preview() if dry_run else copy.run()
+
+        return await self._rearrange(change, operation, message, parents, dry_run=dry_run)
 
     async def move(
         self,

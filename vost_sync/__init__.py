@@ -8,6 +8,7 @@ Every write, or batch of writes, is a commit; a snapshot is immutable; old snaps
 from __future__ import annotations
 
 from vost import (
+    AllFailedError,
     ArchiveError,
     BatchClosedError,
     BlobOid,
@@ -68,6 +69,7 @@ from vost_sync.store import GitStore
 
 __all__ = (
     "FS",
+    "AllFailedError",
     "ArchiveError",
     "Batch",
     "BatchClosedError",

@@ -126,6 +126,10 @@ def aio_each(values: None) -> None: ...
 
 
 @overload
+def aio_each(values: Iterable[Facade[Aio]]) -> list[Aio]: ...
+
+
+@overload
 def aio_each(values: Iterable[Facade[Aio]] | None) -> list[Aio] | None: ...
 
 

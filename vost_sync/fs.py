@@ -699,8 +699,10 @@ class FS(Facade["vost.FS"]):
         ignore_existing: bool = False,
         delete: bool = False,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         exclude: ExcludeFilter | None = None,
+        exact: bool = False,
+        strict: bool = False,
         parents: Sequence[FS] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> FS:
@@ -725,8 +727,14 @@ class FS(Facade["vost.FS"]):
             ignore_errors: Report what fails in ``changes.errors`` and copy the rest. What is at
                 the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
-                the snapshot's commit counts as unchanged.
+                the snapshot's commit counts as unchanged; if ``None``, one that is older than the
+                commit that last changed what is in its place. In a dry run without ``delete``,
+                false takes all that exists for an update.
             exclude: What to leave out.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory, nor a directory that of a file; of two sources with the same path
+                the first counts, with a warning; and a source may be a link that leads nowhere.
             parents: Further parents, as for ``write``.
             progress: Called a few times a second with how far the work is.
 
@@ -736,9 +744,11 @@ class FS(Facade["vost.FS"]):
 
         Raises:
             FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
-            NotADirectoryError: If a source ends in a slash and is no directory.
+            NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
+                if a file of the repository is in the way.
+            IsADirectoryError: With ``strict``, if a directory of the repository is.
             OSError: If a file cannot be read, or changes while it is read.
-            RuntimeError: With ``ignore_errors``, if everything failed.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path, mode or message is invalid, or a parent is of another store.
             TypeError: If an argument is of the wrong type.
             PermissionError: If the snapshot is read-only, unless ``dry_run``.
@@ -761,6 +771,8 @@ class FS(Facade["vost.FS"]):
                     ignore_errors=ignore_errors,
                     checksum=checksum,
                     exclude=exclude,
+                    exact=exact,
+                    strict=strict,
                     parents=aio_each(parents),
                     progress=progress,
                 )
@@ -773,9 +785,10 @@ class FS(Facade["vost.FS"]):
         repo_path: str | os.PathLike[str],
         *,
         dry_run: bool = False,
+        follow_symlinks: bool = False,
         message: str | None = None,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         exclude: ExcludeFilter | None = None,
         missing_ok: bool = False,
         parents: Sequence[FS] | None = None,
@@ -787,11 +800,13 @@ class FS(Facade["vost.FS"]):
             local_path: The local directory, with a slash at its end or without.
             repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
             dry_run: Change nothing; ``changes`` of the result says what would be done.
+            follow_symlinks: Store what links lead to instead of the links.
             message: Commit message, as for ``write``; ``{op}`` is ``sync``.
             ignore_errors: Report what fails in ``changes.errors``, leave it as it is in the
                 repository, and go on.
             checksum: Compare contents. If false, a file that is not younger than the snapshot's
-                commit counts as unchanged.
+                commit counts as unchanged; if ``None``, one that is older than the commit that
+                last changed what is in its place.
             exclude: What to leave out, and to leave alone in the repository.
             missing_ok: Take a ``local_path`` that does not exist for an empty directory: remove
                 everything below ``repo_path``.
@@ -806,7 +821,7 @@ class FS(Facade["vost.FS"]):
             FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
             NotADirectoryError: If it is no directory.
             OSError: If a file cannot be read, or changes while it is read.
-            RuntimeError: With ``ignore_errors``, if everything failed.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or message is invalid, or a parent is of another store.
             PermissionError: If the snapshot is read-only, unless ``dry_run``.
             StaleSnapshotError: If the branch has advanced.
@@ -820,6 +835,7 @@ class FS(Facade["vost.FS"]):
                     local_path,
                     repo_path,
                     dry_run=dry_run,
+                    follow_symlinks=follow_symlinks,
                     message=message,
                     ignore_errors=ignore_errors,
                     checksum=checksum,
@@ -841,6 +857,10 @@ class FS(Facade["vost.FS"]):
         delete: bool = False,
         ignore_errors: bool = False,
         checksum: bool = True,
+        mode: FileType | int | None = None,
+        exact: bool = False,
+        strict: bool = False,
+        snapshots: Sequence[FS] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> FS:
         """Copy files and directories of the snapshot to the local disk.
@@ -862,7 +882,15 @@ class FS(Facade["vost.FS"]):
             ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
                 is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
-                than the commit count as unchanged.
+                than the commit count as unchanged. In a dry run without ``delete``, false takes
+                all that exists for an update.
+            mode: File mode for all regular files; ``None``: each its own.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory that is not empty; and of two sources with the same path the first
+                counts, with a warning.
+            snapshots: The snapshot of each source, where they are not all of this one. Files get
+                the time of the newest then.
             progress: Called a few times a second with how far the copy is.
 
         Returns:
@@ -877,7 +905,8 @@ class FS(Facade["vost.FS"]):
                 disk (``..``, ``.git`` in any spelling); nothing is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
-            RuntimeError: If with ``ignore_errors`` everything failed.
+            IsADirectoryError: With ``strict``, if a directory is in the way.
+            RuntimeError: If with ``ignore_errors`` everything failed (``AllFailedError``).
 
         Example:
             >>> fs.copy_out(["docs"], "./local-docs")
@@ -892,6 +921,10 @@ class FS(Facade["vost.FS"]):
                     delete=delete,
                     ignore_errors=ignore_errors,
                     checksum=checksum,
+                    mode=mode,
+                    exact=exact,
+                    strict=strict,
+                    snapshots=aio_each(snapshots),
                     progress=progress,
                 )
             )
@@ -934,7 +967,7 @@ class FS(Facade["vost.FS"]):
                 disk; nothing is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
-            RuntimeError: If with ``ignore_errors`` everything failed.
+            RuntimeError: If with ``ignore_errors`` everything failed (``AllFailedError``).
 
         Example:
             >>> fs.sync_out("data", "./local")
@@ -1003,6 +1036,83 @@ class FS(Facade["vost.FS"]):
                     delete=delete,
                     dry_run=dry_run,
                     message=message,
+                    parents=aio_each(parents),
+                )
+            )
+        )
+
+    def copy_from_refs(
+        self,
+        snapshots: Sequence[FS],
+        sources: Sequence[str | os.PathLike[str]],
+        dest: str | os.PathLike[str] = "",
+        *,
+        delete: bool = False,
+        ignore_existing: bool = False,
+        ignore_errors: bool = False,
+        mode: FileType | int | None = None,
+        exact: bool = False,
+        strict: bool = False,
+        dry_run: bool = False,
+        message: str | None = None,
+        operation: str = "cp",
+        parents: Sequence[FS] | None = None,
+    ) -> FS:
+        """Copy files and directories of several snapshots of this repository, in one commit.
+
+        Unlike ``copy_from_ref`` it looks at each file, for which it has more to offer; entries
+        are taken by their ids, too. Submodules are left out, with a warning in ``changes``.
+
+        Args:
+            snapshots: The snapshot of each source.
+            sources: What to copy, as for ``copy_from_ref``.
+            dest: The directory to copy to; ``""``: the root.
+            delete: Remove everything below ``dest`` that no source has.
+            ignore_existing: Leave alone what exists.
+            ignore_errors: Report what fails in ``changes.errors`` and copy the rest; nothing is
+                deleted then.
+            mode: File mode for all regular files; ``None``: each its own.
+            exact: ``dest`` is not a directory but the name that the one source gets.
+            strict: Lose nothing by accident. Without ``delete``, a file does not take the place
+                of a directory, nor a directory that of a file; and of two sources with the same
+                path the first counts, with a warning, not the last.
+            dry_run: Change nothing; ``changes`` of the result says what would be done. Without
+                ``delete`` it takes all that exists for an update.
+            message: Commit message, as for ``write``.
+            operation: Word for the automatic message.
+            parents: Further parents, as for ``write``.
+
+        Returns:
+            The new snapshot; if nothing would change, one of the same commit.
+
+        Raises:
+            FileNotFoundError: If a source does not exist.
+            NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
+                if a file is in the way.
+            IsADirectoryError: With ``strict``, if a directory is in the way.
+            RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
+            ValueError: If a path or mode is invalid, or a snapshot is not of this repository.
+            PermissionError: If this snapshot is read-only, unless it is a dry run.
+            StaleSnapshotError: If the branch has advanced.
+
+        Example:
+            >>> fs = fs.copy_from_refs([main, dev], ["a.txt", "b.txt"], "merged")
+        """
+        return FS._of(
+            run(
+                self._aio.copy_from_refs(
+                    aio_each(snapshots),
+                    sources,
+                    dest,
+                    delete=delete,
+                    ignore_existing=ignore_existing,
+                    ignore_errors=ignore_errors,
+                    mode=mode,
+                    exact=exact,
+                    strict=strict,
+                    dry_run=dry_run,
+                    message=message,
+                    operation=operation,
                     parents=aio_each(parents),
                 )
             )

@@ -93,6 +93,14 @@ class Grafting:
         staging.put(path, entry)
         self._build(staging)
 
+    def exchange(self, gone: Iterable[str], put: Iterable[tuple[str, Entry]]) -> None:
+        """Take away some files, then put others in place of whatever is there."""
+        self.take_away(gone)
+        staging = Staging()
+        for path, entry in put:
+            staging.put(path, entry)
+        self._build(staging)
+
     def overlay(self, path: str, oid: Oid, *, keep_submodules: bool = True) -> None:
         """Put what is in the directory ``oid`` into the directory at ``path``.
 

@@ -28,6 +28,7 @@
     ├── InvalidRefNameError           (ValueError) a name that no branch or tag may have
     ├── ArchiveError              (ValueError) what cannot be read from or put into an archive
     ├── HistoryError                  (ValueError) history is too short for the request
+    ├── AllFailedError                (RuntimeError) a copy that ignores errors copied nothing
     └── BatchClosedError              (RuntimeError) the batch was committed or abandoned
 
 Each leaf is also the builtin exception that the documented behaviour names, so that callers
@@ -35,6 +36,13 @@ may catch either. Wrong argument types raise a plain ``TypeError``.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .changes import ChangeError
 
 
 class VostError(Exception):
@@ -132,6 +140,19 @@ class PathIsDirectoryError(VostError, IsADirectoryError):
 
 class PathNotDirectoryError(VostError, NotADirectoryError):
     """Raised when a path is a file and a directory was expected."""
+
+
+class AllFailedError(VostError, RuntimeError):
+    """Raised when a copy that ignores errors could not copy anything.
+
+    Args:
+        message: What happened, with the first of the errors.
+        errors: All of them.
+    """
+
+    def __init__(self, message: str, errors: Sequence[ChangeError] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 class ReadOnlySnapshotError(VostError, PermissionError):

@@ -18,10 +18,13 @@ disk or a repository, so whether a source is a file or a directory shows later.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.errors import InvalidPathError
 from vost._model.paths import check_writable_segments, normalize_given
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PIVOT = "/./"
 _CURRENT = frozenset((".", ".."))
@@ -107,6 +110,24 @@ def repository_source(source: str | os.PathLike[str]) -> Source:
     contents = plain.endswith("/") or not path or last == "."
     landing = "" if contents else path.rpartition("/")[2]
     return Source(text, path, contents, landing, plain.endswith("/") and bool(path))
+
+
+def renamed(sources: Sequence[Source], dest: str) -> tuple[tuple[Source], str]:
+    """Return a source that lands as ``dest`` itself, and the directory that it lands in then.
+
+    Args:
+        sources: The source, alone.
+        dest: Where it lands: a path in a repository or on disk.
+
+    Raises:
+        InvalidPathError: If there is not one source that has a name, or ``dest`` is none.
+    """
+    parent, _, name = dest.rpartition("/")
+    if len(sources) != 1 or sources[0].contents or name in ("", *_CURRENT):
+        raise InvalidPathError(
+            "An exact destination is the name of one file or directory, for one source"
+        )
+    return (sources[0]._replace(landing=name),), parent or ("/" if dest.startswith("/") else "")
 
 
 def below(directory: str, path: str) -> str:

@@ -21,12 +21,23 @@ class Options:
         delete: Remove what no source maps to.
         ignore_errors: Go on after a file that fails.
         checksum: Compare contents; if not, files that are older than the commit count as unchanged.
+        strict: See ``copy_out``.
+        mode: Git mode of all regular files; ``None``: each its own.
+        by_existence: What exists counts as an update, whatever it contains.
     """
 
     ignore_existing: bool = False
     delete: bool = False
     ignore_errors: bool = False
     checksum: bool = True
+    strict: bool = False
+    mode: int | None = None
+    by_existence: bool = False
+
+    @property
+    def first_wins(self) -> bool:
+        """Whether the first of two sources counts that meet at one path, or the last."""
+        return self.delete or self.strict
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vost._engine.lookup import require_directory
 from vost._model.changes import ChangeError
-from vost._model.errors import PathNotDirectoryError, PathNotFoundError
+from vost._model.errors import AllFailedError, PathNotDirectoryError, PathNotFoundError
 from vost._transfer.failures import all_failed
 from vost._transfer.localtree import LocalTree
 
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 
 
 def copy_to_disk(
-    job: Job, root: Oid, sources: Sequence[Source], dest: str, *, dry_run: bool
+    job: Job, sources: Sequence[tuple[Oid, Source]], dest: str, *, dry_run: bool
 ) -> ChangeReport | None:
     """Copy what the sources name below a local directory.
 
     Args:
         job: How it is done.
-        root: Id of the snapshot's root tree.
-        sources: What to copy.
+        sources: What to copy, each with the id of its snapshot's root tree.
         dest: The local directory.
         dry_run: Only plan it.
 
@@ -53,7 +52,7 @@ def copy_to_disk(
         RuntimeError: If errors are ignored and everything failed.
     """
     plan = Plan()
-    wanted = resolve(job.repository, root, sources, partial(_skip_source, job, plan))
+    wanted = resolve(job.repository, sources, partial(_skip_source, job, plan))
     return _carry_out(job, plan, wanted, dest, dry_run=dry_run)
 
 
@@ -108,7 +107,7 @@ def _carry_out(
     if plan.errors and not wanted.layers:
         if dry_run:
             return report_of(plan, (), ordered=ordered)
-        raise RuntimeError(all_failed(plan.errors))
+        raise AllFailedError(all_failed(plan.errors), plan.errors)
     executor: Executor | None = None
     with ExitStack() as stack:
         synchronises = job.options.delete
@@ -129,5 +128,5 @@ def _carry_out(
     if executor is not None:
         report.errors += executor.errors
         if report.in_sync and not plan.fine and (failed or plan.failures):
-            raise RuntimeError(all_failed(report.errors))
+            raise AllFailedError(all_failed(report.errors), report.errors)
     return None if report.is_empty else report

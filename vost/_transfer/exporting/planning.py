@@ -13,8 +13,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vost._model.changes import ChangeError
+from vost._model.errors import PathIsDirectoryError
 from vost._model.progress import Progress
-from vost._model.types import MODE_GITLINK, MODE_TREE
+from vost._model.types import MODE_BLOB, MODE_EXECUTABLE, MODE_GITLINK, MODE_TREE
 from vost._transfer.localtree import LONGEST_PATH, file_times, is_litter, is_temporary, located
 from vost._transfer.sources import below
 
@@ -61,7 +62,7 @@ class Planner:
         self._dest = dest
         self._options = job.options
         self._overlay = Overlay(
-            job.repository, first_wins=job.options.delete, warn=plan.warnings.append
+            job.repository, first_wins=job.options.first_wins, warn=plan.warnings.append
         )
         self._seen = 0
         # What is equal gets this time; None: it keeps its own.
@@ -128,6 +129,11 @@ class Planner:
 
     def _rows(self, wanted: Wanted) -> Rows:
         rows = self._overlay.rows(wanted)
+        mode = self._options.mode
+        if mode is not None:
+            for name, row in rows.items():
+                if row.mode in (MODE_BLOB, MODE_EXECUTABLE):
+                    rows[name] = row._replace(mode=mode)
         self._seen += len(rows)
         return rows
 
@@ -178,7 +184,8 @@ class Planner:
         """
         others: list[os.DirEntry[str]] = []
         record = self._known.directory(directory.path)
-        look_up, take, moment = record.rows.get, missing.pop, self._moment
+        known_rows = {} if self._options.by_existence else record.rows
+        look_up, take, moment = known_rows.get, missing.pop, self._moment
         fine = 0
         for entry in listing:
             name = entry.name
@@ -229,7 +236,7 @@ class Planner:
             is_directory = stat.S_ISDIR(status.st_mode)
             if not self._options.delete or (row.mode != MODE_TREE and not is_directory):
                 return True
-        if row.mode == MODE_TREE:
+        if row.mode == MODE_TREE or self._options.by_existence:
             return False
         return is_same(self._job, handle, name, status, row, record)
 
@@ -294,7 +301,14 @@ class Planner:
                 if stat.S_ISDIR(there):
                     updates = not self._options.delete
                     gone = Directory(below(directory.path, name), None, exists=True)
-                    directory.cleared[name] = self._walk(gone, _NOTHING, clears=True)[::-1]
+                    cleared = self._walk(gone, _NOTHING, clears=True)[::-1]
+                    if self._refuses(cleared):
+                        number = errno.EISDIR
+                        error = PathIsDirectoryError(number, os.strerror(number))
+                        self._fail(gone.path, error)
+                        directory.stays = True
+                        continue
+                    directory.cleared[name] = cleared
                 self._mention(directory, name, there)
                 writes.append(Write(name, mode, row.oid, row.source, updates))
         return inside
@@ -317,6 +331,11 @@ class Planner:
             return []
         self._mention(directory, name, there)
         return [(child, wanted)]
+
+    def _refuses(self, cleared: list[Directory]) -> bool:
+        """Tell whether a directory must not be cleared to make room for a file."""
+        strict = self._options.strict and not self._options.delete
+        return strict and any(gone.removes_something or gone.stays for gone in cleared)
 
     def _goes(self, path: str) -> bool:
         """Tell whether what is at a path goes if no source maps to it."""

@@ -149,8 +149,8 @@ class Overlay:
             rows[name] = Row(MODE_TREE, row.oid, row.source, Wanted(merged))
         elif self._first_wins:
             source = below(row.source, name)
-            kept = below(there.source, name)
-            self._warn(ChangeError(source, f"Overlapping sources: {kept!r} is copied instead"))
+            text = f"Overlapping destination {name!r}: skipping (kept earlier source)"
+            self._warn(ChangeError(source, text))
         else:
             del rows[name]  # so that it comes at the place of the later one
             rows[name] = row
@@ -163,23 +163,21 @@ def subdirectory(name: str, row: Row) -> Wanted:
 
 def resolve(
     reader: Reader,
-    root: Oid,
-    sources: Sequence[Source],
+    sources: Sequence[tuple[Oid, Source]],
     failed: Callable[[Source, OSError], None],
 ) -> Wanted:
     """Find what the sources of a copy name, and where it lands.
 
     Args:
         reader: Finds trees.
-        root: Id of the snapshot's root tree.
-        sources: What is copied.
+        sources: What is copied, each with the id of its snapshot's root tree.
         failed: Called with a source that cannot be resolved and why; it may raise that.
 
     Raises:
         InvalidPathError: If a source lands where nothing must be written.
     """
     layers: list[tuple[Oid, str] | Rows] = []
-    for source in sources:
+    for root, source in sources:
         for segment in source.landing.split("/") if source.landing else ():
             check_name(segment, "")
         entry = find(reader, root, source.path)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from .roots import Landing, NamedFile, Pour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from os import _ScandirIterator as ScandirIterator
 
     from vost._storage.statcache import DirectoryRecord, StatCache
     from vost._transfer.exclude import WalkRules
-
-    from .plan import ImportPlan
 
 _DIRECTORY_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _LISTS_DESCRIPTORS = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
@@ -140,14 +138,20 @@ class Candidate(NamedTuple):
 
 
 def choose(
-    landing: Landing, listings: list[Listing], plan: ImportPlan, *, follow: bool, first: bool
+    landing: Landing,
+    listings: list[Listing],
+    warn: Callable[[str, str], None],
+    *,
+    follow: bool,
+    first: bool,
 ) -> tuple[dict[str, NamedFile], dict[str, Landing]]:
     """Decide between sources that want the same names. Directories do not exclude each other.
 
     Args:
         landing: What sources name here.
         listings: The directories that are poured in; they are left with what is chosen.
-        plan: Gets a warning for each that has to stand back, if the first one counts.
+        warn: Called, if the first one counts, for each that has to stand back: with its local
+            path and the name that it wants.
         follow: Whether links to directories are directories.
         first: Whether the first source counts, not the last.
 
@@ -162,7 +166,7 @@ def choose(
     below: dict[str, Landing] = {}
     for name, candidates in by_name.items():
         candidates.sort(key=lambda candidate: candidate.order)
-        for candidate in _chosen(candidates, plan, first=first):
+        for candidate in _chosen(name, candidates, warn, first=first):
             what = candidate.what
             if isinstance(what, NamedFile):
                 files[name] = what
@@ -193,7 +197,9 @@ def _candidates(
             yield name, Candidate(order, True, None, deeper)  # noqa: FBT003 - is_dir
 
 
-def _chosen(candidates: list[Candidate], plan: ImportPlan, *, first: bool) -> list[Candidate]:
+def _chosen(
+    name: str, candidates: list[Candidate], warn: Callable[[str, str], None], *, first: bool
+) -> list[Candidate]:
     if not first:
         if not candidates[-1].is_dir:
             return candidates[-1:]
@@ -206,7 +212,7 @@ def _chosen(candidates: list[Candidate], plan: ImportPlan, *, first: bool) -> li
             chosen.append(candidate)
             continue
         for local in candidate.locals():
-            plan.warn(local, "Overlapping sources: an earlier source has this path already")
+            warn(local, name)
     return chosen
 
 

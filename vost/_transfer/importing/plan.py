@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._model.changes import ChangeError, ChangeReport, FileEntry
+from vost._model.errors import AllFailedError
 from vost._transfer.failures import all_failed
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ class ImportPlan:
         """Check that not everything that was asked for failed.
 
         Raises:
-            RuntimeError: If it did.
+            AllFailedError: If it did.
         """
         went_wrong = self.is_lost or self.failures
         if went_wrong and self.changes_nothing and not self.done:
-            raise RuntimeError(all_failed(self.errors)) from self.failure
+            raise AllFailedError(all_failed(self.errors), self.errors) from self.failure
 
     def report(self) -> ChangeReport:
         """Return the report for the caller: paths relative to the destination."""

@@ -23,9 +23,12 @@ class ImportRequest(NamedTuple):
         ignore_existing: Whether what the repository has stays as it is.
         delete: Whether everything below ``dest`` goes that no source has.
         ignore_errors: Whether a file that fails is reported and the rest goes on.
-        checksum: Whether contents are compared even if the times say that nothing changed.
+        checksum: Whether contents are compared even if the times say that nothing changed;
+            ``None``: where the times leave no doubt, they count.
         rules: What is left out; ``None``: nothing.
         is_sync: Whether the one source is a directory by definition, not by its slash.
+        strict: Whether nothing may be lost by accident: see ``copy_in``.
+        by_existence: Whether all that exists counts as an update, whatever it contains.
     """
 
     sources: tuple[Source, ...]
@@ -35,9 +38,16 @@ class ImportRequest(NamedTuple):
     ignore_existing: bool = False
     delete: bool = False
     ignore_errors: bool = False
-    checksum: bool = True
+    checksum: bool | None = True
     rules: WalkRules | None = None
     is_sync: bool = False
+    strict: bool = False
+    by_existence: bool = False
+
+    @property
+    def refuses_clashes(self) -> bool:
+        """Whether a file must not take the place of a directory, nor a directory that of a file."""
+        return self.strict and not self.delete
 
 
 def regular_mode(mode: FileType | int | None) -> int | None:

@@ -154,6 +154,8 @@ def _place(top: Landing, source: Source, order: int, request: ImportRequest) -> 
 def _look(source: Source, request: ImportRequest) -> os.stat_result:
     try:
         own = os.lstat(source.path)
+        if _is_link_itself(own, source, request):
+            return own
         target = os.stat(source.path)
     except FileNotFoundError:
         is_slash_wrong = source.needs_directory and not request.is_sync
@@ -165,6 +167,12 @@ def _look(source: Source, request: ImportRequest) -> os.stat_result:
     if stat.S_ISLNK(own.st_mode) and not request.follow_symlinks:
         return own  # it is stored as a link, but only because it leads somewhere
     return _require_plain(target, source)
+
+
+def _is_link_itself(own: os.stat_result, source: Source, request: ImportRequest) -> bool:
+    """Tell whether a source is a link that is copied as one, wherever it leads."""
+    is_followed = request.follow_symlinks or source.contents
+    return request.strict and stat.S_ISLNK(own.st_mode) and not is_followed
 
 
 def _require_plain(status: os.stat_result, source: Source) -> os.stat_result:

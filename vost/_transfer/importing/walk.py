@@ -7,9 +7,12 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from vost._engine.lastchanges import LastChanges
 from vost._engine.localfiles import NO_FOLLOW, OPEN_FLAGS, STREAM_THRESHOLD, kind_of
 from vost._engine.lookup import canonical_mode, find, walk_files
 from vost._engine.trees import Entry, mode_of
+from vost._model.errors import PathIsDirectoryError, PathNotDirectoryError
+from vost._model.objects import ZERO_OID
 from vost._model.paths import decode_names, encode_path, is_dotgit
 from vost._model.progress import Progress
 from vost._model.types import MODE_BLOB, MODE_EXECUTABLE, MODE_LINK, MODE_TREE
@@ -134,6 +137,7 @@ class Walk:
         self._report = report
         self._check = check
         self._forced = None if request.mode is None else _MODE_TEXTS[request.mode]
+        self._changes = LastChanges(repository, base, check)
 
     def run(self, top: Landing) -> None:
         """Walk through everything that lands at or below the destination.
@@ -206,12 +210,19 @@ class Walk:
         landing = place.landing
         if len(listings) <= 1 and (landing is None or not (landing.files or landing.below)):
             return {}, {}
+
+        def warn(local: str, name: str) -> None:
+            target = place.at(name)
+            self._plan.warn(
+                local, f"Overlapping destination {target!r}: skipping (kept earlier source)"
+            )
+
         return choose(
             landing or Landing(),
             listings,
-            self._plan,
+            warn,
             follow=self._request.follow_symlinks,
-            first=self._request.delete,
+            first=self._request.delete or self._request.strict,
         )
 
     def _known(self, place: Place, listings: list[Listing], names: list[str]) -> dict[str, TreeRow]:
@@ -238,7 +249,7 @@ class Walk:
 
     def _entries(self, place: Place, listing: Listing, known: dict[str, TreeRow]) -> None:
         """Plan for what is in a local directory. Where nothing changed, this loop is all."""
-        rows = listing.record.rows
+        rows = {} if self._request.by_existence else listing.record.rows
         forced, texts = self._forced, _MODE_TEXTS
         looked_at = unchanged = 0
         for entry in listing.entries:
@@ -358,18 +369,30 @@ class Walk:
         ):
             self._plan.done += 1
             return
-        entry = self._link(found) if stat.S_ISLNK(mode) else self._regular(found)
+        if self._request.refuses_clashes:
+            self._refuse_clash(place, found)
+        if self._request.by_existence:
+            kind = MODE_LINK if stat.S_ISLNK(mode) else self._mode(found.status)
+            self._put(place, found, Entry(kind, ZERO_OID))
+            return
+        entry = self._link(found) if stat.S_ISLNK(mode) else self._regular(place, found)
         if entry == old:
             self._plan.done += 1
             return
         self._put(place, found, entry)
 
+    def _refuse_clash(self, place: Place, found: _Found) -> None:
+        if place.blocked_by:
+            raise PathNotDirectoryError(f"Not a directory: {place.blocked_by[0][0]}")
+        if found.old is not None and found.old.mode == MODE_TREE:
+            raise PathIsDirectoryError(f"Is a directory: {place.at(found.name)}")
+
     def _link(self, found: _Found) -> Entry:
         target = os.fsencode(os.readlink(found.target, dir_fd=found.directory))
         return Entry(MODE_LINK, self._reader.link(target, found.old))
 
-    def _regular(self, found: _Found) -> Entry:
-        oid = self._known_content(found)
+    def _regular(self, place: Place, found: _Found) -> Entry:
+        oid = self._known_content(place, found)
         if oid is not None:
             return Entry(self._mode(found.status), oid)
         flags = OPEN_FLAGS | (0 if self._request.follow_symlinks else NO_FOLLOW)
@@ -385,18 +408,32 @@ class Walk:
             found.record.put(found.name, read.status, read.oid, record_mode)
         return Entry(self._mode(read.status), read.oid)
 
-    def _known_content(self, found: _Found) -> Oid | None:
+    def _known_content(self, place: Place, found: _Found) -> Oid | None:
         """Return the id of a file's blob if that is known without reading the file."""
         old, status, request = found.old, found.status, self._request
         there = old.oid if old is not None and old.mode in _MODE_TEXTS else None
         is_young = int(status.st_mtime) > self._base.time_seconds
-        if there is not None and request.delete and not (request.checksum or is_young):
+        trusts_times = there is not None and request.delete and not is_young
+        if trusts_times and request.checksum is False:
             return there
         remembered = None if found.record is None else found.record.get(found.name, status)
         if remembered is None:
-            return None
+            is_old = trusts_times and request.checksum is None and self._is_old(place, found)
+            return there if is_old else None
         oid = remembered[0]
         return oid if oid == there or self._reader.rely_on(oid) else None
+
+    def _is_old(self, place: Place, found: _Found) -> bool:
+        """Tell whether a file was there before the snapshot got what it has in its place.
+
+        A file that is younger than when it was last read was changed since; it may have been
+        while an import went on, whose commit is younger still.
+        """
+        row = None if found.record is None else found.record.rows.get(found.name)
+        if row is not None and found.status.st_mtime_ns > row[1]:
+            return False
+        seconds = int(found.status.st_mtime)
+        return self._changes.changed_after(place.at(found.name), seconds)
 
     def _mode(self, status: os.stat_result) -> int:
         return self._request.mode or _own_mode(status)
