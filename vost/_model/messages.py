@@ -148,12 +148,11 @@ def _substitute(template: str, values: Mapping[str, str]) -> str:
         if name is not None:
             if name in values:
                 return values[name]
-            known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
-            raise KeyError(f"unknown placeholder {token!r} in the message: expected one of {known}")
+            raise KeyError(f"Unknown placeholder {token} in commit message")
         if len(token) == 2:
             return token[0]
         raise ValueError(
-            f"unbalanced {token!r} at position {match.start()} of the message:"
+            f"Unbalanced {token!r} at position {match.start()} of the message:"
             " write '{{' and '}}' for braces"
         )
 

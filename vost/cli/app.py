@@ -32,9 +32,11 @@ _MODULES = {
     "init": "repositories",
     "log": "history",
     "ls": "listing",
+    "mv": "moving",
     "pack": "repositories",
     "redo": "history",
     "reflog": "history",
+    "rm": "moving",
     "undo": "history",
     "write": "writing",
 }

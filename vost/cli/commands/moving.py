@@ -1,0 +1,206 @@
+"""``vost rm`` and ``vost mv``."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncclick as click
+
+import vost
+from vost.cli.arguments import file_path, normal_path, parse_target, repository_target
+from vost.cli.errors import Failure
+from vost.cli.globbing import expand
+from vost.cli.options import (
+    branch_option,
+    dry_run_option,
+    format_option,
+    no_glob_option,
+    pass_session,
+    repo_option,
+    write_options,
+)
+from vost.cli.plans import print_plan
+from vost.cli.resolving import Resolver, check_branch_option
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from vost.cli.arguments import Target
+    from vost.cli.session import Session
+    from vost.cli.writing import WriteOptions
+
+
+@click.command("rm")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-R", "--recursive", is_flag=True, help="Remove directories, with what is in them.")
+@dry_run_option
+@format_option
+@no_glob_option
+@branch_option
+@write_options(create=False)
+@repo_option
+@pass_session
+async def rm_command(
+    session: Session,
+    paths: tuple[str, ...],
+    branch: str | None,
+    writing: WriteOptions,
+    output_format: str,
+    *,
+    recursive: bool,
+    dry_run: bool,
+    no_glob: bool,
+) -> None:
+    """Remove files from the repository, in one commit.
+
+    Earlier commits keep them. With -n nothing is removed and the plan is printed.
+
+    Example: vost rm -R old-dir '*.tmp'
+    """
+    writing.check()
+    for path in paths:
+        repository_target(path)  # what is wrong without any repository comes first
+    store = await session.open()
+    resolver = Resolver(store, branch)
+    targets = [await resolver.target(path, repository=True) for path in paths]
+    fs = await _branch_of(
+        resolver,
+        targets,
+        branch,
+        tag="Cannot remove in tag '{}' — use a branch",
+        historical="Cannot write to a historical commit (remove ~N)",
+    )
+    names = [file_path(target.path) for target in targets]
+    parents = await writing.check_in(store)
+    found = await expand(fs, names, no_glob=no_glob)
+    async with _explained(fs, found, "remove", recursive=recursive):
+        removed = await fs.remove(
+            found,
+            recursive=recursive,
+            dry_run=dry_run,
+            message=writing.message,
+            parents=parents or None,
+        )
+    if dry_run:
+        print_plan(removed.changes, output_format)
+        return
+    await writing.tag_commit(store, removed)
+    count = 0 if removed.changes is None else len(removed.changes.delete)
+    session.say(f"Removed {count} file(s)")
+
+
+@click.command("mv")
+@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST")
+@click.option("-R", "--recursive", is_flag=True, help="Move directories too.")
+@dry_run_option
+@format_option
+@no_glob_option
+@branch_option
+@write_options(create=False)
+@repo_option
+@pass_session
+async def mv_command(
+    session: Session,
+    paths: tuple[str, ...],
+    branch: str | None,
+    writing: WriteOptions,
+    output_format: str,
+    *,
+    recursive: bool,
+    dry_run: bool,
+    no_glob: bool,
+) -> None:
+    """Move or rename files within a branch, in one commit.
+
+    All paths begin with a colon. DEST is the new name, or a directory to move into: one that
+    exists or ends in a slash. A file is replaced, a directory never is.
+
+    Example: vost mv ':*.txt' :archive/
+    """
+    writing.check()
+    if len(paths) < 2:
+        raise Failure("mv requires at least two arguments (SRC... DEST)")
+    for path in paths:
+        if parse_target(path).is_local and (":" not in path or "/" not in path):
+            raise _no_colon(path)
+    store = await session.open()
+    resolver = Resolver(store, branch)
+    targets = [await resolver.target(path) for path in paths]
+    fs = await _branch_of(
+        resolver,
+        targets,
+        branch,
+        tag="Cannot move in tag '{}' — use a branch",
+        historical="Cannot move to/from a historical commit (remove ~N)",
+    )
+    for target in targets:
+        normal_path(target.path)
+    parents = await writing.check_in(store)
+    sources = await expand(fs, [target.path for target in targets[:-1]], no_glob=no_glob)
+    async with _explained(fs, sources, "move", recursive=recursive):
+        moved = await fs.move(
+            sources,
+            targets[-1].path,
+            recursive=recursive,
+            strict=True,
+            dry_run=dry_run,
+            message=writing.message,
+            parents=parents or None,
+        )
+    if dry_run:
+        print_plan(moved.changes, output_format)
+        return
+    await writing.tag_commit(store, moved)
+    changes = moved.changes or vost.ChangeReport()
+    added = len(changes.add) + len(changes.update)
+    session.say(f"Moved {len(changes.delete)} -> {added} file(s)")
+
+
+async def _branch_of(
+    resolver: Resolver, targets: Sequence[Target], branch: str | None, *, tag: str, historical: str
+) -> vost.FS:
+    """Return the tip of the one branch that all paths are on.
+
+    Raises:
+        Failure: If a path is local, names history or a tag, or they name different branches.
+    """
+    for target in targets:
+        if target.is_local:
+            raise _no_colon(target.text)
+    check_branch_option(targets, branch)
+    if any(target.back for target in targets):
+        raise Failure(historical)
+    named = sorted(targets, key=lambda target: not target.ref)
+    if len({target.ref for target in targets if target.ref}) > 1:
+        raise Failure("All paths must target the same branch")
+    return await resolver.writable(named[0], tag=tag, historical=historical)
+
+
+@asynccontextmanager
+async def _explained(
+    fs: vost.FS, sources: Sequence[str], verb: str, *, recursive: bool
+) -> AsyncIterator[None]:
+    """Say which source is the reason if the block fails because of one.
+
+    Raises:
+        Failure: If there is one.
+    """
+    try:
+        yield
+    except (vost.PathNotFoundError, vost.PathIsDirectoryError, vost.PathNotDirectoryError):
+        for source in sources:
+            path = normal_path(source)
+            is_directory = await fs.is_dir(path)
+            if not is_directory and not await fs.exists(path):
+                raise Failure(f"File not found in repo: {path}") from None
+            if is_directory and not recursive:
+                reason = f"{path or '/'} is a directory — use -R to {verb} recursively"
+                raise Failure(reason) from None
+            if source.endswith("/") and not is_directory:
+                raise Failure(f"Not a directory in repo: {path}") from None
+        raise
+
+
+def _no_colon(argument: str) -> Failure:
+    return Failure(f"All paths must be repo paths (colon prefix required): {argument}")
