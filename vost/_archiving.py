@@ -78,13 +78,18 @@ class ArchiveOperations(Snapshot):
         await run(write)
 
     async def archive(
-        self, format: str, *, path: str | os.PathLike[str] = ""
+        self,
+        format: str,
+        *,
+        path: str | os.PathLike[str] = "",
+        progress: Callable[[Progress], None] | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of an archive of the snapshot, as ``archive_out`` writes them.
 
         Args:
             format: As for ``archive_out``.
             path: As for ``archive_out``.
+            progress: As for ``archive_out``.
 
         Returns:
             Pieces of some 64 KiB, made when they are asked for.
@@ -101,11 +106,12 @@ class ArchiveOperations(Snapshot):
         chosen = check_format(format)
         selected = normalize_root(path)
         commit = await self._loaded()
+        report = Reporter(progress)
 
         def pieces_of_archive() -> Iterator[bytes]:
             from vost._transfer.archives.writing import export  # late, as all that copies
 
-            return export(self._repository, commit, selected, chosen, check)
+            return export(self._repository, commit, selected, chosen, check, report)
 
         async with aclosing(stream(pieces_of_archive)) as pieces:
             async for piece in pieces:

@@ -1206,12 +1206,19 @@ class FS(Facade["vost.FS"]):
         """
         run(self._aio.archive_out(target, format=format, path=path, progress=progress))
 
-    def archive(self, format: str, *, path: str | os.PathLike[str] = "") -> Iterator[bytes]:
+    def archive(
+        self,
+        format: str,
+        *,
+        path: str | os.PathLike[str] = "",
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Iterator[bytes]:
         """Yield the bytes of an archive of the snapshot, as ``archive_out`` writes them.
 
         Args:
             format: As for ``archive_out``.
             path: As for ``archive_out``.
+            progress: As for ``archive_out``.
 
         Returns:
             Pieces of some 64 KiB, made when they are asked for.
@@ -1225,7 +1232,7 @@ class FS(Facade["vost.FS"]):
             >>> for piece in fs.archive("zip"):
             ...     print(len(piece))
         """
-        return iterate(self._aio.archive(format, path=path))
+        return iterate(self._aio.archive(format, path=path, progress=progress))
 
     def archive_in(
         self,

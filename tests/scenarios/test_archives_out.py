@@ -391,6 +391,9 @@ async def test_progress_ends_at_the_total(store, tmp_path, format):
     last = seen[-1]
     assert (last.phase, last.done, last.total) == ("exporting", len(TREE), len(TREE))
     assert last.bytes == 4 + 10 + 5 + 1 + 1
+    streamed = []
+    await collect(fs.archive(format, progress=streamed.append))
+    assert streamed[-1] == last
     back = []
     fs = await (await store.branches.create("in")).archive_in(tmp_path / "x", progress=back.append)
     assert (back[-1].phase, back[-1].done, back[-1].total) == ("importing", len(TREE), len(TREE))

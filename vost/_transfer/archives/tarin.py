@@ -165,7 +165,7 @@ class _TarImport:
         archive = self._open()
         while (info := self._next(archive)) is not None:
             self._check()
-            self._report(Progress("importing", members.count, None, members.size, info.name))
+            self._report(Progress("importing", len(members.files), None, members.size, info.name))
             self._take(archive, info)
             archive.members.clear()  # tarfile would keep them all
         self._require_end(archive)
@@ -173,7 +173,8 @@ class _TarImport:
         for path, (name, target) in self._pending.items():
             if path in members.files:
                 self._link(name, path, target)
-        self._report(Progress("importing", members.count, members.count, members.size), final=True)
+        total = len(members.files)
+        self._report(Progress("importing", total, total, members.size), final=True)
 
     def _open(self) -> _TarFile:
         import tarfile  # late: it takes a while
