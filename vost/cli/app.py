@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Module in vost.cli.commands by command. They are imported one by one: a command pays only for
 # what it needs itself.
 _MODULES = {
+    "archive_in": "archives",
+    "archive_out": "archives",
     "cat": "reading",
     "cmp": "comparing",
     "destroy": "repositories",
@@ -37,8 +39,12 @@ _MODULES = {
     "redo": "history",
     "reflog": "history",
     "rm": "moving",
+    "tar": "archives",
     "undo": "history",
+    "untar": "archives",
+    "unzip": "archives",
     "write": "writing",
+    "zip": "archives",
 }
 
 

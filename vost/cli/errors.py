@@ -23,16 +23,18 @@ class Failure(click.ClickException):
     Args:
         message: What went wrong, and the way out.
         exit_code: The exit status.
+        advice: A second line.
     """
 
-    def __init__(self, message: str, exit_code: int = FAILURE) -> None:
+    def __init__(self, message: str, exit_code: int = FAILURE, *, advice: str = "") -> None:
         super().__init__(message)
+        self.advice = advice
         # click has it as an attribute of the class.
         self.exit_code = exit_code  # type: ignore[misc]
 
     def format_message(self) -> str:
         """Return the message as text that a terminal may be shown."""
-        return "\n".join(map(printable, self.message.split("\n")))
+        return printable(self.message) + (f"\n{printable(self.advice)}" if self.advice else "")
 
 
 STALE = "Branch modified concurrently — retry"

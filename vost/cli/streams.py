@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from contextlib import aclosing
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import aiofiles
 import aiofiles.threadpool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+
+T = TypeVar("T")
 
 CHUNK = 1 << 18
 """Bytes that are read and written at a time."""
 
 
-async def stdin_chunks() -> AsyncIterator[bytes]:
+async def stdin_chunks() -> AsyncGenerator[bytes, None]:
     """Yield what comes on stdin, as it comes, in pieces of at most 256 KiB."""
     binary = sys.stdin.buffer
     descriptor = _descriptor(binary)
@@ -56,6 +59,74 @@ async def file_chunks(local_path: str) -> AsyncIterator[bytes]:
     async with aiofiles.open(local_path, "rb") as file:
         while chunk := await file.read(CHUNK):
             yield chunk
+
+
+class Incoming:
+    """A binary file object for blocking code in a worker thread: it reads what comes on stdin.
+
+    Use ``read_stdin``, which ends a wait for input when the command is cancelled.
+    """
+
+    name = "stdin"
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._loop = asyncio.get_running_loop()
+        self._rest = memoryview(b"")
+        self._give_up: Callable[[], object] | None = None
+        self._ended = False
+        self._stopped = False
+
+    def seekable(self) -> bool:
+        """Return whether it can be read in any order: no."""
+        return False
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most ``size``; ``b""`` at the end. Not on the event loop."""
+        if not self._rest and not self._ended:
+            waiting = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+            self._give_up = waiting.cancel
+            if self._stopped:
+                waiting.cancel()
+            self._rest = memoryview(waiting.result())
+            self._ended = not self._rest
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
+
+    def stop(self) -> None:
+        """Wait for input no more: a read that waits raises a cancellation."""
+        self._stopped = True
+        if self._give_up is not None:
+            self._give_up()
+
+    async def _next(self) -> bytes:
+        return await anext(self._chunks, b"")
+
+
+async def read_stdin(work: Callable[[Incoming], Coroutine[object, object, T]]) -> T:
+    """Let an operation read stdin that wants a file object, in bounded memory.
+
+    Args:
+        work: Begins the operation, which reads in a worker thread.
+
+    Returns:
+        What the operation returns.
+
+    Raises:
+        CancelledError: If the command was cancelled, when the operation has ended.
+    """
+    async with aclosing(stdin_chunks()) as chunks:
+        incoming = Incoming(chunks)
+        task = asyncio.create_task(work(incoming))
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            # In this order: the operation waits for its thread, which waits for input.
+            incoming.stop()
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        return task.result()
 
 
 def _descriptor(file: BinaryIO) -> int | None:
