@@ -288,6 +288,19 @@ def test_refused_ref_is_named(server: Server, store: Any, git: Git) -> None:
     assert "refs/heads/more" not in refs_of(git, path), "all or none"
 
 
+def test_name_makes_room_for_another(server: Server, store: Any, git: Git) -> None:
+    path = git.init(server.path())
+    for name, other in (("dev", "dev/x"), ("dev/x", "dev")):
+        store.backup(server.url())
+        del store.branches[name]
+        store.branches[other] = store.branches["main"].write("f", name.encode())
+        planned = store.backup(server.url(), dry_run=True)
+        assert f"refs/heads/{name}" in refs_of(git, path)
+        assert store.backup(server.url()) == planned
+        assert [len(planned.add), len(planned.update), len(planned.delete)] == [1, 1, 1]
+        assert store.backup(server.url()).in_sync
+
+
 def test_server_that_stops_in_the_middle_of_a_push_is_a_remote_error(
     server: Server, store: Any, git: Git
 ) -> None:

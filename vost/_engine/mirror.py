@@ -15,7 +15,7 @@ from vost._engine.draft import may_be_named
 from vost._engine.intake import Intake
 from vost._engine.opening import OpenOptions, create_repository, open_repository
 from vost._engine.reachable import common_commits, missing_objects
-from vost._engine.refspecs import compare, require_refs
+from vost._engine.refspecs import compare, in_the_way, require_refs
 from vost._model.errors import (
     RepositoryNotFoundError,
     StaleSnapshotError,
@@ -26,7 +26,7 @@ from vost._model.objects import Oid, oid_from_hex
 from vost._storage.handles import FileHandle
 from vost._storage.packreceive import ReceivedPack
 from vost._storage.protocols import RefMismatchError, RefUpdate
-from vost._storage.refchecks import first_below, is_ref_name, names_above
+from vost._storage.refchecks import is_ref_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -218,9 +218,7 @@ class Landing:
             StaleSnapshotError: If it takes two, and a ref has moved already.
         """
         updates = self._updates()
-        gone = {update.name for update in updates if update.new is None}
-        fresh = [update.name for update in updates if update.old is None]
-        if not any(first_below(name, gone) or gone & {*names_above(name)} for name in fresh):
+        if not in_the_way(self.diff):
             return [updates] if updates else []
         for update in updates:
             if self.target.refs.get(update.name) != update.old:
@@ -407,6 +405,8 @@ class NetworkBackup(_Backup):
     def prepare(self) -> MirrorDiff:
         """Compare, and unless it is a dry run push all changes at once.
 
+        A name that must first make room for another is deleted before, in a push of its own.
+
         Raises:
             RemoteError: If the conversation fails, or the remote refuses a change.
             RepositoryNotFoundError: If there is no repository at that place.
@@ -420,11 +420,21 @@ class NetworkBackup(_Backup):
         refs = source_refs(self._source, options)
         picked = options.selection.pick(refs, f"in {self._source.location}")
         delete = options.delete and options.selection.is_everything
-        return Transport(self._remote, self._lines, self._check).push(
-            self._source,
-            lambda there: compare(picked, there, delete=delete),
-            dry_run=options.dry_run,
-        )
+        transport = Transport(self._remote, self._lines, self._check)
+        diff = MirrorDiff()
+
+        def plan(there: dict[str, Oid]) -> MirrorDiff:
+            return compare(picked, there, delete=delete)
+
+        def make_room(there: dict[str, Oid]) -> MirrorDiff:
+            nonlocal diff
+            diff = plan(there)
+            return MirrorDiff(delete=in_the_way(diff)) if in_the_way(diff) else diff
+
+        transport.push(self._source, make_room, dry_run=options.dry_run)
+        if in_the_way(diff) and not options.dry_run:
+            transport.push(self._source, plan, dry_run=False)
+        return diff
 
 
 def plain_refs(repository: Repository) -> dict[str, Oid]:

@@ -11,7 +11,7 @@ from vost._model.errors import RefNotFoundError
 from vost._model.mirror import MirrorDiff, RefChange
 from vost._model.objects import Oid, oid_to_hex
 from vost._model.refnames import check_branch_name
-from vost._storage.refchecks import check_ref_name
+from vost._storage.refchecks import check_ref_name, names_above
 
 RefNames: TypeAlias = "Iterable[str] | Mapping[str, str] | None"
 """What users give: names, or names with new names; ``None``: all refs."""
@@ -133,6 +133,17 @@ def compare(source: Mapping[str, Oid], target: Mapping[str, Oid], *, delete: boo
             if name not in source:
                 diff.delete.append(RefChange(name, oid_to_hex(oid), None))
     return diff
+
+
+def in_the_way(diff: MirrorDiff) -> list[RefChange]:
+    """Return the deletions that must come first: of a name that another one has as a directory."""
+    added = {change.ref for change in diff.add}
+    directories = {above for name in added for above in names_above(name)}
+    return [
+        change
+        for change in diff.delete
+        if change.ref in directories or not added.isdisjoint(names_above(change.ref))
+    ]
 
 
 def require_refs(
