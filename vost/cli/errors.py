@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import IO, Any
+
 import asyncclick as click
 
 import vost
+from vost.cli import output
 from vost.cli.output import printable
 
 FAILURE = 1
@@ -31,6 +34,15 @@ class Failure(click.ClickException):
         self.advice = advice
         # click has it as an attribute of the class.
         self.exit_code = exit_code  # type: ignore[misc]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message on stderr: names that are not UTF-8 as the bytes that they are."""
+        if file is not None:
+            super().show(file)
+            return
+        output.note(f"Error: {self.message}")
+        if self.advice:
+            output.note(self.advice)
 
     def format_message(self) -> str:
         """Return the message as text that a terminal may be shown."""

@@ -10,6 +10,7 @@ import vost
 from vost.cli import output
 from vost.cli.arguments import normal_path
 from vost.cli.errors import Failure
+from vost.cli.globbing import is_pattern
 from vost.cli.options import (
     branch_option,
     filter_options,
@@ -79,7 +80,7 @@ async def ls_command(
     rows: list[Row] = []
     for target, path in named:
         fs = await resolver.snapshot(target.ref or "", target.back)
-        glob = not no_glob and ("*" in path or "?" in path)
+        glob = not no_glob and is_pattern(path)
         rows += await _list(fs, path, recursive=recursive, glob=glob, details=long)
     rows = _told_apart(rows)
     if long:
