@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from vost._engine.remotes import Remote, parse_remote, redact
+from vost._engine.remotes import Remote, parse_remote
+from vost._model.urls import redact
 
 
 @pytest.mark.parametrize(

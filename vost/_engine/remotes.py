@@ -14,6 +14,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from vost._model.urls import redact
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
@@ -99,16 +101,6 @@ def parse_remote(url: str | os.PathLike[str]) -> Remote:
     if scheme == "file":
         return _file(parts, shown)
     return _network(scheme, parts, port, shown)
-
-
-def redact(url: str) -> str:
-    """Return a URL, which may be malformed, without anything that may be a credential.
-
-    Whatever is before the last ``@`` goes: a password that was not encoded may contain anything.
-    """
-    if "://" in url:
-        return re.sub(r"://.*@", "://", url, flags=re.DOTALL)
-    return re.sub(r"\A([^@:/]*):[^@]*@", r"\1@", url, flags=re.DOTALL)
 
 
 def _looks_like_scp(url: str) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "archive_in": "archives",
     "archive_out": "archives",
+    "backup": "mirrors",
     "cat": "reading",
     "cmp": "comparing",
     "destroy": "repositories",
@@ -38,6 +39,7 @@ _MODULES = {
     "pack": "repositories",
     "redo": "history",
     "reflog": "history",
+    "restore": "mirrors",
     "rm": "moving",
     "tar": "archives",
     "undo": "history",
