@@ -86,7 +86,7 @@ def read_note(repository: Repository, namespace: str, key: str) -> str:
     if found is None:
         _raise_absent(namespace, key)
     try:
-        return repository.objects.get(found[1])[1].decode("utf-8", "replace")
+        return repository.objects.get(found[1])[1].decode("utf-8", "surrogateescape")
     except DAMAGE as error:
         raise_damaged(f"The note for {key} in {NOTES}{namespace}", error)
 
