@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 
     import vost
 
@@ -121,6 +121,24 @@ def size(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} TiB"
+
+
+def names(found: Sequence[str], output_format: str) -> None:
+    """Print names: one per line, as one JSON array, or as JSON strings one per line."""
+    if output_format == "json":
+        as_json(found)
+    elif output_format == "jsonl":
+        as_jsonl(found)
+    else:
+        lines(found)
+
+
+def record(values: Mapping[str, str], key: str, output_format: str) -> None:
+    """Print one value of ``values`` as text, or all of them as one JSON object."""
+    if output_format == "text":
+        line(values[key])
+    else:
+        as_json(values)
 
 
 def flush() -> None:
