@@ -43,6 +43,9 @@ WORKER_THREADS = 4
 STREAM_ITEMS = 64
 """Items that a stream fetches in one hop, so that the hop's cost is spread over them."""
 
+STREAM_SECONDS = 0.5
+"""How long a hop of a stream goes on when it has something: a search may find little in long."""
+
 _REPORT_INTERVAL = 0.2
 _FIRST_DELAY = 0.001
 _LONGEST_DELAY = 0.05
@@ -278,10 +281,11 @@ def _begin(make_iterator: Callable[[], Iterator[T]]) -> tuple[Iterator[T], _Take
 
 def _take(iterator: Iterator[T]) -> _Taken[T]:
     items: list[T] = []
+    until = time.monotonic() + STREAM_SECONDS
     try:
         for item in iterator:
             items.append(item)
-            if len(items) >= STREAM_ITEMS:
+            if len(items) >= STREAM_ITEMS or time.monotonic() >= until:
                 return _Taken(items, more=True)
             check()
     except Exception as error:

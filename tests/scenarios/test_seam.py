@@ -99,6 +99,21 @@ async def test_a_stream_that_is_left_early_fetches_no_more():
     assert len(fetched) <= STREAM_ITEMS
 
 
+async def test_a_stream_hands_over_what_it_has_when_the_search_goes_on(monkeypatch):
+    monkeypatch.setattr("vost._offload.STREAM_SECONDS", 0.0)
+    fetched = []
+
+    def numbers():
+        for number in range(STREAM_ITEMS):
+            fetched.append(number)
+            yield number
+
+    async with aclosing(stream(numbers)) as items:
+        async for item in items:
+            assert fetched == list(range(item + 1))
+    assert len(fetched) == STREAM_ITEMS
+
+
 async def test_a_busy_lock_is_tried_again_until_it_is_free():
     answers = iter([Busy("taken", 60), Busy("taken", 60), "done"])
 
