@@ -45,6 +45,12 @@ def test_new_repository_is_one_for_git(tmp_path: Path, git: Git) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["r.git"]
 
 
+@pytest.mark.parametrize("name", ["r" * 255, "ä" * 127])
+def test_name_may_be_as_long_as_names_can_be(tmp_path: Path, name: str) -> None:
+    layout = create(tmp_path / name, head="main", prepare=nothing)
+    assert layout == discover(tmp_path / name)
+
+
 def test_repository_without_branches_points_at_master(tmp_path: Path, git: Git) -> None:
     create(tmp_path / "r.git", head=None, prepare=nothing)
     assert git(tmp_path / "r.git", "symbolic-ref", "HEAD") == "refs/heads/master"

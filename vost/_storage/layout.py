@@ -223,9 +223,10 @@ def create(
 
 
 def _make_temporary(final: Path) -> Path:
-    # Not tempfile.mkdtemp: the repository is to have the permissions that the umask gives.
+    # Not tempfile.mkdtemp: the repository is to have the permissions that the umask gives. Of the
+    # name only a part, for people to recognise: the whole of it may be as long as names can be.
     while True:
-        temporary = final.parent / f".{final.name}.vost-{os.urandom(4).hex()}"
+        temporary = final.parent / f".{final.name[:40]}.vost-{os.urandom(4).hex()}"
         with suppress(FileExistsError):
             temporary.mkdir()
             return temporary
