@@ -59,6 +59,8 @@ def test_log_shows_id_time_and_first_line_newest_first(vost: Vost, history: list
     [
         (["main"], [4, 3, 2, 1, 0]),
         (["main:"], [4, 3, 2, 1, 0]),
+        (["/"], [4, 3, 2, 1, 0]),
+        (["~3:/"], [1, 0]),
         (["main~3"], [1, 0]),
         (["main~3:"], [1, 0]),
         (["~3"], [1, 0]),

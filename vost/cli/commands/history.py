@@ -19,7 +19,7 @@ from vost.cli.options import (
     pass_session,
     repo_option,
 )
-from vost.cli.positional import check_point, read_point
+from vost.cli.positional import NOWHERE, check_point, read_point
 from vost.cli.resolving import Filters, Resolver
 
 if TYPE_CHECKING:
@@ -163,6 +163,8 @@ def _print_reflog(name: str, entries: list[vost.ReflogEntry]) -> None:
 
 async def _read_target(resolver: Resolver, text: str | None) -> Target:
     """Read TARGET: what is no ref may be a path that exists or was ever there."""
+    if text is not None and not text.strip("/"):
+        return NOWHERE  # the root, which every commit has
     try:
         point = await read_point(resolver, text)
         if point.ref and not point.path:
