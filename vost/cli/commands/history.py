@@ -79,10 +79,8 @@ async def undo_command(session: Session, steps: int, branch: str | None) -> None
 
     Nothing is lost: redo and the reflog know where the branch was.
 
-    \b
-    Example: vost undo
     Example: vost undo 3 -b dev
-    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    """
     _check_steps(steps)
     fs = await Resolver(await session.open(), branch).branch()
     moved = await fs.undo(steps)
@@ -101,10 +99,8 @@ async def redo_command(session: Session, steps: int, branch: str | None) -> None
     It follows the reflog: after an undo it takes the undo back; without one it goes to where the
     branch was before its last commit; and a second redo takes the first one back.
 
-    \b
     Example: vost redo
-    Example: vost redo 2 -b dev
-    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    """
     _check_steps(steps)
     fs = await Resolver(await session.open(), branch).branch()
     moved = await fs.redo(steps)
@@ -126,10 +122,8 @@ async def reflog_command(
 ) -> None:
     """Show where a branch has been, oldest first.
 
-    \b
-    Example: vost reflog
-    Example: vost reflog -n 5 --format jsonl
-    """  # noqa: D301 - \b is click's mark of a paragraph that keeps its lines
+    Example: vost reflog -n 5
+    """
     if limit < 0:
         raise Failure(f"--limit must be 0 or more, got {limit}")
     store = await session.open()
