@@ -45,7 +45,7 @@ def note_command() -> None:
 
 
 @note_command.command("get")
-@click.argument("target", required=False)
+@click.argument("target", required=False, metavar="[TARGET]")
 @_namespace_option
 @repo_option
 @pass_session
@@ -74,7 +74,7 @@ async def note_set(session: Session, words: tuple[str, ...], namespace: str) -> 
 
 
 @note_command.command("delete")
-@click.argument("target", required=False)
+@click.argument("target", required=False, metavar="[TARGET]")
 @_namespace_option
 @repo_option
 @pass_session

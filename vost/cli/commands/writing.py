@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import aiofiles.tempfile
@@ -12,7 +12,7 @@ import asyncclick as click
 
 import vost
 from vost.cli import streams
-from vost.cli.arguments import file_path, repository_target
+from vost.cli.arguments import repository_target, writable_path
 from vost.cli.errors import STALE, Failure
 from vost.cli.options import branch_option, pass_session, repo_option, write_options
 from vost.cli.resolving import Resolver, check_branch_option
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vost.cli.writing import WriteOptions
 
 HISTORICAL = "Cannot write to a historical commit (remove ~N)"
-_ATTEMPTS = 5
+_RETRIES = 5
 _DELAY = 0.05
 
 
@@ -47,22 +47,27 @@ async def write_command(
 ) -> None:
     """Store what comes on stdin as a file.
 
+    It is committed when stdin ends, on the branch as it is then. With -p, nothing is committed if
+    whoever reads stdout stops before.
+
     Example: echo hello | vost write notes.txt
     """
     writing.check()
-    if path.endswith("/"):
-        raise Failure(f"Is a directory: {path} (write needs the name of a file)")
     target = repository_target(path)
     existing = await session.open_existing()
     if existing is not None:
         target = await Resolver(existing, branch).target(path, repository=True)
     check_branch_option([target], branch)
-    name = file_path(target.path)
+    if target.back:
+        raise Failure(HISTORICAL)
+    name = writable_path(target.path)
+    if target.path.endswith("/"):
+        raise Failure(f"Is a directory: {target.path} (write needs the name of a file)")
     first_branch = target.ref or branch
     if existing is None:
-        check_new_repository(session, writing, first_branch, back=target.back)
+        check_new_repository(session, writing, first_branch)
     else:
-        fs = await Resolver(existing, branch).writable(target, historical=HISTORICAL)
+        fs = await Resolver(existing, branch).writable(target)
         await check_place(fs, name)
         await writing.check_in(existing)
     async with _spooled(passthrough=passthrough) as spool:
@@ -93,10 +98,17 @@ async def _commit(
     writing: WriteOptions,
     parents: Sequence[vost.FS],
 ) -> vost.FS:
-    for attempt in range(_ATTEMPTS):
-        fs = await resolver.writable(target, historical=HISTORICAL)
+    """Commit a file on the tip of a branch, again if somebody else was faster.
+
+    Raises:
+        Failure: If somebody was each time.
+    """
+    for attempt in range(_RETRIES + 1):
+        if attempt:
+            await asyncio.sleep(random.uniform(0, _DELAY * 2**attempt))
+        fs = await resolver.writable(target)
         await check_place(fs, path)
-        try:
+        with suppress(vost.StaleSnapshotError):
             return await fs.write_from_file(
                 path,
                 spool,
@@ -104,6 +116,4 @@ async def _commit(
                 message=writing.message,
                 parents=parents or None,
             )
-        except vost.StaleSnapshotError:
-            await asyncio.sleep(random.uniform(0, _DELAY * 2**attempt))
     raise Failure(STALE)
