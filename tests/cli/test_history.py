@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.interop.building import commit_files, set_ref
 from tests.support.commands import Vost
 from tests.support.gitcli import Git
+from vost._offload import observe_hops
 from vost.cli import output
 from vost_sync import FS, GitStore
 
@@ -293,6 +295,32 @@ def test_steps_must_be_a_number(vost: Vost, history: list[FS]) -> None:
 def test_redo_without_any_reflog_is_refused(vost: Vost, store: GitStore) -> None:
     assert vost.fails("redo") == "No reflog found for branch 'main'"
     assert vost.fails("undo") == "Cannot undo 1 steps - only 0 commit(s) in history"
+
+
+@pytest.mark.parametrize("command", ["undo", "redo"])
+def test_branch_that_moves_meanwhile_is_said_and_nothing_is_moved(
+    vost: Vost, history: list[FS], store: GitStore, command: str
+) -> None:
+    """Somebody commits right before one hop after the other of the command."""
+    errors = set()
+    for hop in range(1, 20):
+        made: list[FS] = []
+
+        hops: list[int] = []
+
+        def commit_at(hop: int, hops: list[int], made: list[FS]) -> None:
+            hops.append(hop)
+            if len(hops) == hop:
+                made.append(store.branches["main"].write("theirs", str(hop).encode()))
+
+        with observe_hops(partial(commit_at, hop, hops, made)):
+            ran = vost.attempt(command)
+        if not made:
+            break
+        if ran.code:
+            errors.add(ran.err)
+            assert store.branches["main"].commit_hash == made[0].commit_hash
+    assert errors == {"Error: Branch modified concurrently — retry\n"}
 
 
 # --- reflog
