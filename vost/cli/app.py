@@ -14,6 +14,7 @@ import asyncclick as click
 
 import vost
 from vost.cli import errors, output
+from vost.cli.completing import VARIABLE, local_files
 from vost.cli.session import Session
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _MODULES = {
     "backup": "mirrors",
     "branch": "refs",
     "cat": "reading",
+    "completion": "completing",
     "cmp": "comparing",
     "destroy": "repositories",
     "diff": "comparing",
@@ -75,6 +77,12 @@ class Application(click.Group):
         found = getattr(import_module(f"vost.cli.commands.{module}"), f"{cmd_name}_command")
         assert isinstance(found, click.Command)
         return found
+
+    async def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command, or tell a shell what may be typed next."""
+        if os.environ.get(VARIABLE):
+            import_module("vost.cli.shells")
+        return await super().main(*args, **kwargs)
 
     async def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors become messages.
@@ -138,7 +146,12 @@ def _drop_output() -> None:
 
 @click.command(cls=Application, context_settings={"help_option_names": ["--help"]})
 @click.version_option(vost.__version__, prog_name="vost", message="%(prog)s, version %(version)s")
-@click.option("-r", "--repo", metavar="PATH", help="The repository (else $VOST_REPO).")
+@click.option(
+    *("-r", "--repo"),
+    metavar="PATH",
+    shell_complete=local_files,
+    help="The repository (else $VOST_REPO).",
+)
 @click.option("-v", "--verbose", count=True, help="Say what was done; -vv also where it failed.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context

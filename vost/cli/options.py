@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncclick as click
 
+from vost.cli import completing
 from vost.cli.resolving import Filters
 from vost.cli.session import Session
 from vost.cli.writing import WriteOptions
@@ -17,9 +18,17 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., object])
 
 _FILTER_OPTIONS = (
-    click.option("--ref", metavar="REF", help="Branch, tag or commit to read from."),
     click.option(
-        *("--path", "at_path"), metavar="PATH", help="The newest commit that changed this path."
+        "--ref",
+        metavar="REF",
+        shell_complete=completing.refs,
+        help="Branch, tag or commit to read from.",
+    ),
+    click.option(
+        *("--path", "at_path"),
+        metavar="PATH",
+        shell_complete=completing.repository_paths,
+        help="The newest commit that changed this path.",
     ),
     click.option(
         "--match", metavar="PATTERN", help="The newest commit whose message matches 'deploy*'."
@@ -48,6 +57,7 @@ def repo_option(function: F) -> F:
         metavar="PATH",
         expose_value=False,
         callback=remember,
+        shell_complete=completing.local_files,
         help="The repository (else $VOST_REPO).",
     )(function)
 
@@ -58,6 +68,7 @@ def branch_option(function: F) -> F:
         *("-b", "--branch"),
         metavar="NAME",
         callback=_none_if_empty,
+        shell_complete=completing.branches,
         help="The branch (else the current one).",
     )(function)
 
@@ -154,7 +165,9 @@ def _writing_options(*, create: bool, parents: bool) -> list[Callable[[F], F]]:
     message = "Commit message; {default}, {add_count}, {op} ... are filled in."
     added = [
         click.option(*("-m", "--message"), metavar="TEXT", help=message),
-        click.option("--tag", metavar="NAME", help="Tag the new commit."),
+        click.option(
+            "--tag", metavar="NAME", shell_complete=completing.tags, help="Tag the new commit."
+        ),
         click.option("--force-tag", is_flag=True, help="Let --tag replace a tag."),
     ]
     if create:
@@ -162,7 +175,12 @@ def _writing_options(*, create: bool, parents: bool) -> list[Callable[[F], F]]:
         added.append(click.option("--no-create", is_flag=True, help=never))
     if parents:
         further = "A further parent of the new commit (repeatable)."
-        added.append(click.option("--parent", multiple=True, metavar="REF", help=further))
+        complete = completing.refs
+        added.append(
+            click.option(
+                "--parent", multiple=True, metavar="REF", shell_complete=complete, help=further
+            )
+        )
     return added
 
 

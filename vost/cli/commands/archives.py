@@ -12,6 +12,7 @@ import asyncclick as click
 
 import vost
 from vost.cli import output, streams
+from vost.cli.completing import local_files
 from vost.cli.creating import existing_or_new
 from vost.cli.errors import Failure
 from vost.cli.formats import TAR, ZIP, archive_format, family_of_name
@@ -40,7 +41,7 @@ _HARD_LINK = "skipping hard link"
 _format_option = click.option(
     *("--format", "family"), type=click.Choice([ZIP, TAR]), help="What it is (else: by its name)."
 )
-_target = click.argument("file")
+_target = click.argument("file", shell_complete=local_files)
 
 
 class _Limits(NamedTuple):
@@ -79,7 +80,9 @@ def _source(*, must_exist: bool = False) -> Callable[[F], F]:
         return value
 
     callback = check if must_exist else None
-    return click.argument("file", default=STANDARD_STREAM, callback=callback)
+    return click.argument(
+        "file", default=STANDARD_STREAM, callback=callback, shell_complete=local_files
+    )
 
 
 @click.command("archive_out")

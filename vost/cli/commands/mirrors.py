@@ -11,6 +11,7 @@ import asyncclick as click
 import vost
 from vost._model.urls import redact
 from vost.cli import output
+from vost.cli.completing import local_files, refs
 from vost.cli.creating import existing_or_new
 from vost.cli.errors import Failure
 from vost.cli.options import dry_run_option, pass_session, repo_option
@@ -65,6 +66,7 @@ def _mirror_options(function: F) -> F:
             multiple=True,
             metavar="NAME|SRC:DST",
             callback=_read_refs,
+            shell_complete=refs,
             help="Only this branch, tag or note, maybe under another name (repeatable).",
         ),
     ):
@@ -73,7 +75,7 @@ def _mirror_options(function: F) -> F:
 
 
 @click.command("backup")
-@click.argument("url")
+@click.argument("url", shell_complete=local_files)
 @dry_run_option
 @click.option("--squash", is_flag=True, help="Bundles: one commit per ref, without history.")
 @_mirror_options
@@ -115,7 +117,7 @@ async def backup_command(
 
 
 @click.command("restore")
-@click.argument("url")
+@click.argument("url", shell_complete=local_files)
 @dry_run_option
 @click.option("--keep", is_flag=True, help="Delete no refs, add and update only.")
 @click.option("--no-create", is_flag=True, help="Do not make a repository that is missing.")
