@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import vost
 from vost._model.messages import validate_message
 from vost._model.refnames import check_branch_name
-from vost.cli.errors import Failure
+from vost.cli.errors import STALE, Failure
 from vost.cli.resolving import find_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from vost.cli.session import Session
 
+
+_ATTEMPTS = 5
+_DELAY = 0.05
 
 TAG_EXISTS = "Tag already exists: {} (use --force-tag to overwrite)"
 
@@ -89,6 +94,23 @@ async def check_new_tag(store: vost.GitStore, name: str, *, replace: bool) -> No
                 raise Failure(TAG_EXISTS.format(name))
         elif name.startswith(f"{existing}/") or existing.startswith(f"{name}/"):
             raise Failure(f"Cannot create tag {name}: tag {existing} exists")
+
+
+async def until_current(attempt: Callable[[], Awaitable[vost.FS]]) -> vost.FS:
+    """Commit on top of whatever the branch is at: try again when somebody was faster.
+
+    Args:
+        attempt: Reads the tip of the branch anew and commits.
+
+    Raises:
+        Failure: If somebody was faster again and again.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return await attempt()
+        except vost.StaleSnapshotError:
+            await asyncio.sleep(random.uniform(0, _DELAY * 2**number))
+    raise Failure(STALE)
 
 
 async def store_to_write(

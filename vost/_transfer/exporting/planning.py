@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vost._storage.statcache import DirectoryRecord
+    from vost._storage.statcache import Row as StatRow
     from vost._transfer.localtree import LocalTree
 
     from .job import Job
@@ -184,8 +185,7 @@ class Planner:
         """
         others: list[os.DirEntry[str]] = []
         record = self._known.directory(directory.path)
-        known_rows = {} if self._options.by_existence else record.rows
-        look_up, take, moment = known_rows.get, missing.pop, self._moment
+        look_up, take, moment = self._remembered(record).get, missing.pop, self._moment
         fine = 0
         for entry in listing:
             name = entry.name
@@ -225,6 +225,10 @@ class Planner:
         directory.stays = directory.stays or fine > 0
         self._plan.fine += fine
         return others
+
+    def _remembered(self, record: DirectoryRecord) -> dict[str, StatRow]:
+        """Return what files may be compared with: nothing if all that exists is an update."""
+        return {} if self._options.by_existence else record.rows
 
     def _is_fine(
         self, handle: int, name: str, status: os.stat_result, row: Row, record: DirectoryRecord

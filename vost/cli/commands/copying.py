@@ -1,0 +1,512 @@
+"""``vost cp``."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asyncclick as click
+
+import vost
+from vost.cli import output
+from vost.cli.arguments import normal_path, writable_path
+from vost.cli.copies import (
+    Direction,
+    Excludes,
+    check_filters,
+    errors_shown,
+    exclude_options,
+    is_same_branch,
+    read_targets,
+    show_troubles,
+    store_for,
+    whole_paths,
+)
+from vost.cli.errors import Failure
+from vost.cli.globbing import expand, is_pattern
+from vost.cli.options import (
+    branch_option,
+    dry_run_option,
+    filter_options,
+    format_option,
+    no_glob_option,
+    pass_session,
+    repo_option,
+    write_options,
+)
+from vost.cli.plans import print_plan
+from vost.cli.progress import progress_bar
+from vost.cli.resolving import Filters, Resolver, check_one_ref, check_reading
+from vost.cli.writing import until_current
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vost.cli.arguments import Target
+    from vost.cli.session import Session
+    from vost.cli.writing import WriteOptions
+
+_TYPES = {
+    "blob": vost.FileType.BLOB,
+    "executable": vost.FileType.EXECUTABLE,
+    "644": vost.FileType.BLOB,
+    "755": vost.FileType.EXECUTABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """One call of ``cp``, as typed.
+
+    Attributes:
+        sources: What is copied.
+        dest: Where to.
+        branch: ``-b``.
+        filters: Which snapshot is read.
+        writing: How the commit is made.
+        excludes: What is left out.
+        output_format: How a plan is printed.
+        kind: The type of all plain files; ``None``: each its own.
+    """
+
+    sources: Sequence[Target]
+    dest: Target
+    branch: str | None
+    filters: Filters
+    writing: WriteOptions
+    excludes: Excludes
+    output_format: str
+    kind: vost.FileType | None
+    follow_symlinks: bool
+    dry_run: bool
+    ignore_existing: bool
+    delete: bool
+    ignore_errors: bool
+    checksum: bool
+    no_glob: bool
+
+    @property
+    def names_one(self) -> bool:
+        """Whether the source can be one single file: no pattern, pivot or slash at its end."""
+        if len(self.sources) != 1:
+            return False
+        path = self.sources[0].path
+        is_glob = is_pattern(path) and not self.no_glob
+        return not (is_glob or path.endswith("/") or path.find("/./", 1) >= 0)
+
+
+@click.command("cp")
+@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST")
+@click.option(
+    *("--type", "file_type"),
+    type=click.Choice(["blob", "executable"]),
+    help="The type of all plain files (else as they are).",
+)
+@click.option("--mode", type=click.Choice(["644", "755"]), hidden=True, help="As --type.")
+@click.option("--follow-symlinks", is_flag=True, help="Store what local links lead to.")
+@dry_run_option
+@click.option("--ignore-existing", is_flag=True, help="Leave alone what DEST has.")
+@click.option("--delete", is_flag=True, help="Remove what DEST has and no SRC has.")
+@exclude_options
+@click.option("--ignore-errors", is_flag=True, help="Report what fails and copy the rest.")
+@click.option(
+    *("-c", "--checksum"),
+    is_flag=True,
+    help="Compare contents even where times say that nothing changed.",
+)
+@format_option
+@no_glob_option
+@branch_option
+@filter_options
+@write_options(create=True)
+@repo_option
+@pass_session
+async def cp_command(
+    session: Session,
+    /,
+    paths: tuple[str, ...],
+    file_type: str | None,
+    mode: str | None,
+    **options: Any,  # noqa: ANN401 - the fields of Copying
+) -> None:
+    """Copy files and directories from disk, to disk, or within the repository.
+
+    Paths in the repository begin with a colon. One file lands at DEST, or in it if it is a
+    directory or ends in a slash; "dir" lands in DEST under its name, "dir/" is what is in it, of
+    "base/./sub/dir" what follows the dot is kept. Patterns (quote them) may have *, ? and **. A
+    file never replaces a directory without --delete; of two sources for one place the first
+    counts, with a warning. Links are copied as links.
+
+    With --delete, local files that are older than the last commit that changed them count as
+    unchanged, unless -c is given; copies to disk always compare contents.
+
+    Example: vost cp -n 'notes/*.md' :docs/
+    """
+    if len(paths) < 2:
+        raise Failure("cp requires at least two arguments (SRC... DEST)")
+    *sources, dest = await read_targets(session, paths)
+    kind = _TYPES.get(file_type or mode or "")
+    copying = Copying(sources=sources, dest=dest, kind=kind, **options)
+    direction = _direction(copying)
+    _check(copying, direction)
+    async with errors_shown():
+        if direction is Direction.IN:
+            await _copy_in(session, copying)
+        elif direction is Direction.OUT:
+            await _copy_out(session, copying)
+        else:
+            await _copy_within(session, copying)
+
+
+def _direction(copying: Copying) -> Direction:
+    kinds = {source.is_local for source in copying.sources}
+    if copying.dest.is_local:
+        if len(kinds) == 2:
+            raise Failure("All source paths must be the same type (all repo or all local)")
+        if kinds == {True}:
+            raise Failure("Neither sources nor DEST is a repo path — prefix repo paths with ':'")
+        return Direction.OUT
+    if len(kinds) == 2:
+        raise Failure("Mixed local and repo sources are not supported — use separate cp commands")
+    return Direction.IN if kinds == {True} else Direction.WITHIN
+
+
+def _check(copying: Copying, direction: Direction) -> None:
+    """Refuse what can be seen to be wrong without looking at anything."""
+    inside = [each for each in (*copying.sources, copying.dest) if not each.is_local]
+    check_reading(inside, copying.branch, copying.filters)
+    check_one_ref([each for each in copying.sources if not each.is_local], copying.filters)
+    check_filters(direction, copying.filters)
+    if direction is Direction.OUT and copying.writing.tag is not None:
+        raise Failure("--tag only applies when writing to repo (disk -> repo)")
+    if direction is not Direction.IN:
+        copying.excludes.check("copying")
+        if copying.follow_symlinks:
+            raise Failure("--follow-symlinks only applies when copying from disk to repo")
+    copying.writing.check()
+
+
+# --- from disk
+
+
+class LocalSources(NamedTuple):
+    """What is copied from disk.
+
+    Attributes:
+        paths: The local paths.
+        errors: What of it there is not, and what cannot be copied.
+        warnings: What is left out.
+        is_one_file: Whether it is one single file or link.
+    """
+
+    paths: list[str]
+    errors: list[vost.ChangeError]
+    warnings: list[vost.ChangeError]
+    is_one_file: bool
+
+
+async def _copy_in(session: Session, copying: Copying) -> None:
+    dest, writing = copying.dest, copying.writing
+    place = writable_path(dest.path) if normal_path(dest.path) else ""
+    exclude = copying.excludes.read()
+    found = await _local_sources(copying)
+    output.warn(found.warnings)
+    if not found.paths:
+        show_troubles(None, found.errors)
+        return
+    if found.is_one_file and copying.delete:
+        raise Failure("Cannot use --delete with a single file source.")
+    exact = False
+    async with store_for(session, writing, dest, copying.branch, dry_run=copying.dry_run) as store:
+        resolver = Resolver(store, copying.branch)
+        parents = await writing.check_in(store)
+
+        async def attempt() -> vost.FS:
+            nonlocal exact
+            fs = await resolver.writable(dest)
+            exact = found.is_one_file and not await _is_directory(fs, dest, place)
+            return await fs.copy_in(
+                found.paths,
+                place,
+                dry_run=copying.dry_run,
+                follow_symlinks=copying.follow_symlinks,
+                message=writing.message,
+                mode=copying.kind,
+                ignore_existing=copying.ignore_existing,
+                delete=copying.delete,
+                ignore_errors=copying.ignore_errors,
+                checksum=_checksum_in(copying),
+                exclude=exclude,
+                exact=exact,
+                strict=True,
+                parents=parents or None,
+                progress=progress,
+            )
+
+        with progress_bar(session) as progress:
+            done = await until_current(attempt)
+        if not copying.dry_run:
+            await writing.tag_commit(store, done)
+    name = os.path.basename(found.paths[0])
+    target = place if exact else f"{place}/{name}".lstrip("/")
+    if copying.dry_run:
+        _print_plan_in(copying, found, done, place.rpartition("/")[0] if exact else place, target)
+    else:
+        session.say(f"Copied -> :{target if found.is_one_file else place or '/'}")
+    show_troubles(done.changes, found.errors)
+
+
+def _checksum_in(copying: Copying) -> bool | None:
+    """Return what the library is told about comparing contents.
+
+    Whoever deletes trusts times only where they leave no doubt; and a plan without ``--delete``
+    shows all that would be written, equal or not.
+    """
+    if copying.checksum:
+        return True
+    return None if copying.delete else False
+
+
+def _print_plan_in(
+    copying: Copying, found: LocalSources, done: vost.FS, parent: str, target: str
+) -> None:
+    report = done.changes
+    if found.is_one_file and copying.output_format == "text":
+        if report is not None and not report.in_sync:
+            output.line(f"{found.paths[0]} -> :{target}")
+        return
+    print_plan(whole_paths(report, parent), copying.output_format)
+
+
+async def _local_sources(copying: Copying) -> LocalSources:
+    paths: list[str] = []
+    special: list[str] = []
+    errors: list[vost.ChangeError] = []
+    for source in copying.sources:
+        text = source.path
+        if is_pattern(text) and not copying.no_glob:
+            matches = await vost.disk_glob(text)
+            if not matches:
+                _add_error(copying, errors, text, f"No matches for pattern: {text}")
+            for match in matches:
+                (special if _is_special(match) else paths).append(match)
+        elif (trouble := _local_trouble(text)) is not None:
+            _add_error(copying, errors, text, trouble)
+        else:
+            paths.append(text)
+    reason = "Left out: it is not a file, link or directory"
+    warnings = [vost.ChangeError(path, reason) for path in special]
+    one = copying.names_one and len(paths) == 1 and not _is_local_directory(copying, paths[0])
+    return LocalSources(paths, errors, warnings, one)
+
+
+def _add_error(copying: Copying, errors: list[vost.ChangeError], path: str, message: str) -> None:
+    """Note what is wrong with a source.
+
+    Raises:
+        Failure: If errors are not ignored.
+    """
+    if not copying.ignore_errors:
+        raise Failure(message)
+    errors.append(vost.ChangeError(path, message.partition(": ")[0]))
+
+
+def _local_trouble(path: str) -> str | None:
+    """Return what is wrong with a local source, if anything is."""
+    try:
+        os.lstat(path.rstrip("/") or path)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"Local file not found: {path}"
+    if path.endswith("/") and not os.path.isdir(path):
+        return f"Not a directory: {path.rstrip('/')}"
+    return None
+
+
+def _is_special(path: str) -> bool:
+    mode = os.lstat(path).st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+
+
+def _is_local_directory(copying: Copying, path: str) -> bool:
+    """Tell whether a source is a directory; a link is one only where links are followed."""
+    if not os.path.isdir(path):
+        return False
+    is_dot = path.rpartition("/")[2] in (".", "..")
+    return is_dot or copying.follow_symlinks or not os.path.islink(path)
+
+
+async def _is_directory(fs: vost.FS, dest: Target, place: str) -> bool:
+    """Tell whether a single file lands in DEST, not at it."""
+    return not place or dest.path.endswith("/") or await fs.is_dir(place)
+
+
+# --- from the repository
+
+
+class StoredSources(NamedTuple):
+    """What is copied from the repository.
+
+    Attributes:
+        snapshots: The snapshot of each path.
+        paths: The paths, as the library takes them.
+        errors: What of it there is not.
+        is_one_file: Whether it is one single file or link.
+    """
+
+    snapshots: list[vost.FS]
+    paths: list[str]
+    errors: list[vost.ChangeError]
+    is_one_file: bool
+
+
+async def _stored_sources(copying: Copying, resolver: Resolver) -> StoredSources:
+    """Find the sources; all of them before anything is written."""
+    snapshots: list[vost.FS] = []
+    paths: list[str] = []
+    errors: list[vost.ChangeError] = []
+    is_one_file = False
+    for source in copying.sources:
+        text = source.path
+        path = normal_path(text)
+        fs = await resolver.snapshot(source.ref or "", source.back)
+        found = [text]
+        if is_pattern(text) and not copying.no_glob:
+            try:
+                found = await expand(fs, [text], no_glob=False)
+            except Failure as failure:
+                _add_error(copying, errors, text, failure.message)
+                continue
+        elif not await fs.exists(path):
+            _add_error(copying, errors, text, f"File not found in repo: {path}")
+            continue
+        elif not await fs.is_dir(path):
+            if text.endswith("/"):
+                _add_error(copying, errors, text, f"Not a directory in repo: {path}")
+                continue
+            is_one_file = copying.names_one
+        snapshots += [fs] * len(found)
+        paths += found
+    if is_one_file and copying.delete:
+        raise Failure("Cannot use --delete with a single file source.")
+    return StoredSources(snapshots, paths, errors, is_one_file)
+
+
+async def _copy_out(session: Session, copying: Copying) -> None:
+    store = await session.open()
+    found = await _stored_sources(copying, Resolver(store, copying.branch, copying.filters))
+    if not found.paths:
+        show_troubles(None, found.errors)
+        return
+    dest = copying.dest.path
+    exact = found.is_one_file and not (dest.endswith("/") or os.path.isdir(dest))
+    if not exact and os.path.lexists(dest) and not os.path.isdir(dest):
+        raise Failure(f"Not a directory: {dest}")
+    with progress_bar(session) as progress:
+        done = await found.snapshots[0].copy_out(
+            found.paths,
+            dest,
+            dry_run=copying.dry_run,
+            ignore_existing=copying.ignore_existing,
+            delete=copying.delete,
+            ignore_errors=copying.ignore_errors,
+            checksum=copying.checksum or copying.delete or not copying.dry_run,
+            mode=copying.kind,
+            exact=exact,
+            strict=True,
+            snapshots=found.snapshots,
+            progress=progress,
+        )
+    path = normal_path(found.paths[0])
+    target = dest if exact else os.path.join(dest, path.rpartition("/")[2])
+    if copying.dry_run:
+        _print_plan_out(copying, found, done, os.path.dirname(dest) if exact else dest, target)
+    elif found.is_one_file:
+        session.say(f"Copied :{path} -> {target}")
+    else:
+        session.say(f"Copied -> {dest}")
+    show_troubles(done.changes, found.errors)
+
+
+def _print_plan_out(
+    copying: Copying, found: StoredSources, done: vost.FS, parent: str, target: str
+) -> None:
+    report = done.changes
+    if found.is_one_file and copying.output_format == "text":
+        if report is not None and not report.in_sync:
+            output.line(f":{normal_path(found.paths[0])} -> {target}")
+        return
+    print_plan(
+        report,
+        copying.output_format,
+        prefix="",
+        place=lambda path: os.path.join(parent, path),
+    )
+
+
+# --- within the repository
+
+
+async def _copy_within(session: Session, copying: Copying) -> None:
+    dest, writing = copying.dest, copying.writing
+    place = writable_path(dest.path) if normal_path(dest.path) else ""
+    store = await session.open()
+    resolver = Resolver(store, copying.branch, copying.filters)
+    await resolver.writable(dest)
+    found = await _stored_sources(copying, resolver)
+    if not found.paths:
+        show_troubles(None, found.errors)
+        return
+    parents = await writing.check_in(store)
+    exact = False
+
+    async def attempt() -> vost.FS:
+        nonlocal exact
+        fs = await resolver.writable(dest)
+        exact = found.is_one_file and not await _is_directory(fs, dest, place)
+        for snapshot, text in zip(found.snapshots, found.paths, strict=True):
+            if is_same_branch(snapshot, fs):
+                await _check_not_onto_itself(fs, text, place, exact=exact)
+        return await fs.copy_from_refs(
+            found.snapshots,
+            found.paths,
+            place,
+            delete=copying.delete,
+            ignore_existing=copying.ignore_existing,
+            ignore_errors=copying.ignore_errors,
+            mode=copying.kind,
+            exact=exact,
+            strict=True,
+            dry_run=copying.dry_run,
+            message=writing.message,
+            parents=parents or None,
+        )
+
+    done = await until_current(attempt)
+    if copying.dry_run:
+        print_plan(done.changes, copying.output_format)
+    else:
+        await writing.tag_commit(store, done)
+        name = normal_path(found.paths[0]).rpartition("/")[2]
+        target = place if exact else f"{place}/{name}".lstrip("/")
+        session.say(f"Copied -> :{target if found.is_one_file else place or '/'}")
+    show_troubles(done.changes, found.errors)
+
+
+async def _check_not_onto_itself(fs: vost.FS, text: str, place: str, *, exact: bool) -> None:
+    """Refuse to copy a source of a branch onto itself, or a directory into itself.
+
+    Raises:
+        Failure: If that is asked for.
+    """
+    if text.find("/./", 1) >= 0:
+        return
+    path = normal_path(text)
+    is_contents = not path or text.endswith("/") or text.rpartition("/")[2] == "."
+    name = path.rpartition("/")[2]
+    target = place if exact or is_contents else f"{place}/{name}".lstrip("/")
+    if target == path:
+        raise Failure(f"Source and destination are the same: {path or '/'}")
+    if path and target.startswith(f"{path}/") and await fs.is_dir(path):
+        raise Failure(f"Cannot copy a directory into itself: {path} to {target}")
