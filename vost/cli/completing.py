@@ -57,12 +57,17 @@ def repository_paths(
     return _items(_asked(ctx, lambda store: _places(ctx, store, incomplete, bare=True)), incomplete)
 
 
-def any_paths(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def colon_paths(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer paths in the repository behind a colon."""
+    places = _asked(ctx, lambda store: _places(ctx, store, incomplete, bare=False))
+    return _items(places, incomplete)
+
+
+def any_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer paths in the repository behind a colon, and files on the local disk."""
     from asyncclick.shell_completion import CompletionItem  # late: only shells ask for it
 
-    found = _asked(ctx, lambda store: _places(ctx, store, incomplete, bare=False))
-    items = _items(found, incomplete)
+    items = colon_paths(ctx, param, incomplete)
     if ":" not in incomplete:
         items.append(CompletionItem(incomplete, type="file"))
     return items

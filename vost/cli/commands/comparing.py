@@ -13,6 +13,7 @@ import vost
 from vost._model.objects import ObjectType, hash_object, object_hasher
 from vost.cli import output, streams
 from vost.cli.arguments import Target, file_path, normal_path, parse_target
+from vost.cli.completing import any_paths, refs_and_paths
 from vost.cli.errors import TROUBLE, Failure, failure_of
 from vost.cli.options import (
     branch_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("baseline", required=False)
+@click.argument("baseline", required=False, shell_complete=refs_and_paths)
 @click.option("--reverse", is_flag=True, help="What the baseline has that the branch has not.")
 @format_option
 @branch_option
@@ -99,8 +100,8 @@ class Comparison(click.Command):
 
 
 @click.command("cmp", cls=Comparison)
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=any_paths)
+@click.argument("second", metavar="B", shell_complete=any_paths)
 @branch_option
 @filter_options
 @repo_option

@@ -11,6 +11,7 @@ import asyncclick as click
 import vost
 from vost.cli import output
 from vost.cli.arguments import Target, file_path, normal_path, parse_target
+from vost.cli.completing import refs_and_paths
 from vost.cli.errors import Failure
 from vost.cli.options import (
     branch_option,
@@ -29,7 +30,7 @@ _SHORT_ID = 7
 
 
 @click.command("log")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=refs_and_paths)
 @click.option("--at", "old_path", hidden=True, help="The old name of --path.")
 @format_option
 @branch_option

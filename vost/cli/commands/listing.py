@@ -9,6 +9,7 @@ import asyncclick as click
 import vost
 from vost.cli import output
 from vost.cli.arguments import normal_path
+from vost.cli.completing import repository_paths
 from vost.cli.errors import Failure
 from vost.cli.globbing import is_pattern
 from vost.cli.options import (
@@ -42,7 +43,7 @@ class Row(NamedTuple):
 
 
 @click.command("ls")
-@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.argument("paths", nargs=-1, metavar="[PATH...]", shell_complete=repository_paths)
 @click.option("-R", "--recursive", is_flag=True, help="All files below, with their full paths.")
 @click.option("-l", "--long", is_flag=True, help="Show ids, sizes and targets of links.")
 @click.option("--full-hash", is_flag=True, help="With -l: ids of 40 digits.")

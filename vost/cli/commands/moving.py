@@ -9,6 +9,7 @@ import asyncclick as click
 
 import vost
 from vost.cli.arguments import file_path, normal_path, parse_target, repository_target
+from vost.cli.completing import colon_paths, repository_paths
 from vost.cli.errors import Failure
 from vost.cli.globbing import expand
 from vost.cli.options import (
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
 
 @click.command("rm")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=repository_paths
+)
 @click.option("-R", "--recursive", is_flag=True, help="Remove directories, with what is in them.")
 @dry_run_option
 @format_option
@@ -91,7 +94,7 @@ async def rm_command(
 
 
 @click.command("mv")
-@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST")
+@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST", shell_complete=colon_paths)
 @click.option("-R", "--recursive", is_flag=True, help="Move directories too.")
 @dry_run_option
 @format_option

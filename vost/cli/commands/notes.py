@@ -10,6 +10,7 @@ import vost
 from vost._model.objects import is_hex_oid
 from vost.cli import output
 from vost.cli.arguments import parse_ref
+from vost.cli.completing import refs
 from vost.cli.errors import Failure
 from vost.cli.options import format_option, pass_session, repo_option
 from vost.cli.resolving import Resolver, find_ref, step_back
@@ -45,7 +46,7 @@ def note_command() -> None:
 
 
 @note_command.command("get")
-@click.argument("target", required=False, metavar="[TARGET]")
+@click.argument("target", required=False, metavar="[TARGET]", shell_complete=refs)
 @_namespace_option
 @repo_option
 @pass_session
@@ -58,7 +59,7 @@ async def note_get(session: Session, target: str | None, namespace: str) -> None
 
 
 @note_command.command("set")
-@click.argument("words", nargs=-1, required=True, metavar="[TARGET] TEXT")
+@click.argument("words", nargs=-1, required=True, metavar="[TARGET] TEXT", shell_complete=refs)
 @_namespace_option
 @repo_option
 @pass_session
@@ -74,7 +75,7 @@ async def note_set(session: Session, words: tuple[str, ...], namespace: str) -> 
 
 
 @note_command.command("delete")
-@click.argument("target", required=False, metavar="[TARGET]")
+@click.argument("target", required=False, metavar="[TARGET]", shell_complete=refs)
 @_namespace_option
 @repo_option
 @pass_session

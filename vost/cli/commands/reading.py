@@ -9,6 +9,7 @@ import asyncclick as click
 import vost
 from vost.cli import output, streams
 from vost.cli.arguments import file_path, normal_path
+from vost.cli.completing import refs_and_paths, repository_paths
 from vost.cli.errors import Failure
 from vost.cli.options import (
     branch_option,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command("cat")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=repository_paths
+)
 @branch_option
 @filter_options
 @repo_option
@@ -48,7 +51,7 @@ async def cat_command(
 
 
 @click.command("hash")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=refs_and_paths)
 @format_option
 @branch_option
 @filter_options

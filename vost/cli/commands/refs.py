@@ -8,6 +8,7 @@ import asyncclick as click
 
 import vost
 from vost.cli import output
+from vost.cli.completing import branches, tags
 from vost.cli.errors import Failure
 from vost.cli.grouping import show_by_default
 from vost.cli.options import (
@@ -53,7 +54,7 @@ async def branch_list(session: Session, output_format: str) -> None:
 
 
 @branch_command.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=branches)
 @_FORCE
 @click.option("--empty", is_flag=True, help="Begin anew, with one commit without any file.")
 @click.option("--squash", is_flag=True, help="One commit without history: 'squash'.")
@@ -137,7 +138,7 @@ async def _squash(store: vost.GitStore, name: str, resolver: Resolver, *, append
 
 
 @branch_command.command("exists")
-@click.argument("name")
+@click.argument("name", shell_complete=branches)
 @repo_option
 @pass_session
 async def branch_exists(session: Session, name: str) -> None:
@@ -149,7 +150,7 @@ async def branch_exists(session: Session, name: str) -> None:
 
 
 @branch_command.command("delete")
-@click.argument("name")
+@click.argument("name", shell_complete=branches)
 @repo_option
 @pass_session
 async def branch_delete(session: Session, name: str) -> None:
@@ -162,7 +163,7 @@ async def branch_delete(session: Session, name: str) -> None:
 
 
 @branch_command.command("hash")
-@click.argument("name")
+@click.argument("name", shell_complete=branches)
 @format_option
 @filter_options_without_ref
 @repo_option
@@ -226,7 +227,7 @@ async def tag_list(session: Session, output_format: str) -> None:
 
 
 @tag_command.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=tags)
 @_FORCE
 @branch_option
 @filter_options
@@ -255,7 +256,7 @@ async def tag_set(
 
 
 @tag_command.command("exists")
-@click.argument("name")
+@click.argument("name", shell_complete=tags)
 @repo_option
 @pass_session
 async def tag_exists(session: Session, name: str) -> None:
@@ -267,7 +268,7 @@ async def tag_exists(session: Session, name: str) -> None:
 
 
 @tag_command.command("delete")
-@click.argument("name")
+@click.argument("name", shell_complete=tags)
 @repo_option
 @pass_session
 async def tag_delete(session: Session, name: str) -> None:
@@ -280,7 +281,7 @@ async def tag_delete(session: Session, name: str) -> None:
 
 
 @tag_command.command("hash")
-@click.argument("name")
+@click.argument("name", shell_complete=tags)
 @format_option
 @repo_option
 @pass_session

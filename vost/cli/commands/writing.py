@@ -13,6 +13,7 @@ import asyncclick as click
 import vost
 from vost.cli import streams
 from vost.cli.arguments import repository_target, writable_path
+from vost.cli.completing import repository_paths
 from vost.cli.errors import STALE, Failure
 from vost.cli.options import branch_option, pass_session, repo_option, write_options
 from vost.cli.resolving import Resolver, check_branch_option
@@ -31,7 +32,7 @@ _DELAY = 0.05
 
 
 @click.command("write")
-@click.argument("path")
+@click.argument("path", shell_complete=repository_paths)
 @click.option("-p", "--passthrough", is_flag=True, help="Copy stdin to stdout as well, like tee.")
 @branch_option
 @write_options(create=True)
