@@ -183,7 +183,7 @@ class ArchiveOperations(Snapshot):
             warnings.extend(import_archive(draft, place, options, spool_dir, check, report))
 
         fs = await self._commit_edits(stage, recorded)
-        if fs is self or fs.changes is None:
+        if fs._oid == self._oid or fs.changes is None:
             unchanged = ChangeReport(warnings=warnings) if warnings else None
             return self._with_commit(await self._loaded(), unchanged)
         fs.changes.warnings.extend(warnings)

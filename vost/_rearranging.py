@@ -252,7 +252,7 @@ class RearrangeOperations(Snapshot):
             return reports[0]
 
         made = await self._commit_edits(stage, options)
-        if made is not self:
+        if made._oid != base.oid:
             return made
         return self._with_commit(base, None if reports[0].is_empty else reports[0])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from vost._engine.draft import CommitOptions, Draft, Published
+from vost._engine.draft import CommitOptions, Draft, NewTag, Published
 from vost._engine.repository import NotCached, Reader, Repository
 from vost._model.errors import ReadOnlySnapshotError
 from vost._model.messages import validate_message
@@ -55,6 +56,7 @@ class Snapshot:
         self._ref_name = ref_name
         self._writable = (ref_name is not None) if writable is None else writable
         self._changes: ChangeReport | None = None
+        self._tag: NewTag | None = None
         self._known_commit: Commit | None = None
         self._mtime: float | None = None
 
@@ -143,6 +145,12 @@ class Snapshot:
             self._store, commit, self._ref_name, writable=self._writable, changes=changes
         )
 
+    def _tagged(self, tag: NewTag | None) -> FS:
+        """Return this snapshot with another tag for its next commit."""
+        same = copy(self._same())
+        same._tag = tag
+        return same
+
     def _same(self) -> FS:
         return cast("FS", self)
 
@@ -161,7 +169,7 @@ class Snapshot:
         self, message: str | None, operation: str | None, parents: Sequence[FS] | None
     ) -> CommitOptions:
         validate_message(message, operation)
-        return CommitOptions(message, operation, self._parent_oids(parents))
+        return CommitOptions(message, operation, self._parent_oids(parents), self._tag)
 
     def _parent_oids(self, parents: Sequence[FS] | None) -> tuple[Oid, ...]:
         for parent in parents or ():
@@ -207,7 +215,7 @@ class Snapshot:
 
     def _outcome(self, published: Published | None) -> FS:
         if published is None:
-            return self._same()
+            return self._same() if self._tag is None else self._tagged(None)
         return self._with_commit(published.commit, published.changes)
 
 

@@ -13,8 +13,10 @@ from vost._arguments import (
     path_list,
     text_content,
 )
+from vost._engine.draft import NewTag
 from vost._engine.removal import plan_removal
 from vost._model.paths import normalize_path, normalize_writable_path
+from vost._model.refnames import check_branch_name
 from vost._offload import run
 from vost._snapshot import Snapshot
 from vost.batch import Batch
@@ -172,6 +174,30 @@ class WriteOperations(Snapshot):
         name = normalize_writable_path(path)
         content = link_content(target)
         return await self._write_one(name, content, self._options(message, None, parents))
+
+    def tagging(self, name: str, *, replace: bool = False) -> FS:
+        """Return this snapshot, for one write that makes a tag too: both in one step, or neither.
+
+        If the write changes nothing, the tag is for this commit.
+
+        Args:
+            name: Short name of the tag.
+            replace: Whether the tag may exist already.
+
+        Returns:
+            The same snapshot. A write from it raises ``KeyError`` if the tag exists and may not,
+            ``ValueError`` if its name clashes with another tag (``a`` and ``a/b``).
+
+        Raises:
+            PermissionError: If the snapshot is read-only.
+            ValueError: If no tag may have that name.
+
+        Example:
+            >>> fs = await fs.tagging("v1.1").write("version.txt", b"1.1")
+        """
+        self._require_writable()
+        check_branch_name(name)
+        return self._tagged(NewTag(name, replace))
 
     def writer(self, path: str | os.PathLike[str], mode: str = "wb") -> SnapshotWriter:
         r"""Open a file for writing; leaving the ``async with`` block commits it.

@@ -232,7 +232,11 @@ class Batch:
         self._require_open()
         await self._store_pending()
         draft = self._draft
-        if draft is None or draft.is_empty:
+        if self._options.tag is not None:
+            draft = await self._open_draft()  # there is a tag to make, if nothing else
+        elif draft is not None and draft.is_empty:
+            draft = None
+        if draft is None:
             self._result = self._base
         else:
 

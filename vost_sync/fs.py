@@ -545,6 +545,28 @@ class FS(Facade["vost.FS"]):
             run(self._aio.write_symlink(path, target, message=message, parents=aio_each(parents)))
         )
 
+    def tagging(self, name: str, *, replace: bool = False) -> FS:
+        """Return this snapshot, for one write that makes a tag too: both in one step, or neither.
+
+        If the write changes nothing, the tag is for this commit.
+
+        Args:
+            name: Short name of the tag.
+            replace: Whether the tag may exist already.
+
+        Returns:
+            The same snapshot. A write from it raises ``KeyError`` if the tag exists and may not,
+            ``ValueError`` if its name clashes with another tag (``a`` and ``a/b``).
+
+        Raises:
+            PermissionError: If the snapshot is read-only.
+            ValueError: If no tag may have that name.
+
+        Example:
+            >>> fs = fs.tagging("v1.1").write("version.txt", b"1.1")
+        """
+        return FS._of(self._aio.tagging(name, replace=replace))
+
     @overload
     def writer(
         self, path: str | os.PathLike[str], mode: Literal["wb"] = "wb"

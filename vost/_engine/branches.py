@@ -94,21 +94,30 @@ def point(
         MissingObjectError: If the commit was pruned meanwhile.
         Busy: If the writers' lock is taken; nothing was done.
     """
-    ref = prefix + name
     with repository.refs.locked():
-        old = repository.refs.get(ref)
-        if old is not None and not replace:
-            raise RefExistsError(name, f"{_kind(prefix)} {name!r} already exists")
-        if expected is not None and (old is None or repository.peel(old) != expected):
+        update = pointing(repository, prefix + name, commit, replace=replace)
+        if expected is not None and (update.old is None or repository.peel(update.old) != expected):
             raise StaleSnapshotError(
                 f"{_kind(prefix)} {name!r} is not at {oid_to_hex(expected)[:7]} any more"
             )
-        if old == commit.oid:
-            return
-        repository.require(commit.oid, commit.tree)
-        verb = "Created from" if old is None else "set to"
-        message = f"branch: {verb} {commit.summary}"
-        move_locked(repository, RefUpdate(ref, old, commit.oid, message))
+        if update.old != commit.oid:
+            repository.require(commit.oid, commit.tree)
+            move_locked(repository, update)
+
+
+def pointing(repository: Repository, ref: str, commit: Commit, *, replace: bool) -> RefUpdate:
+    """Return what points a ref at a commit; call it with the writers' lock held.
+
+    Raises:
+        RefExistsError: If the ref exists and may not.
+    """
+    old = repository.refs.get(ref)
+    if old is not None and not replace:
+        kind = _kind(BRANCHES if ref.startswith(BRANCHES) else TAGS)
+        name = ref.split("/", 2)[2]
+        raise RefExistsError(name, f"{kind} {name!r} already exists")
+    verb = "Created from" if old is None else "set to"
+    return RefUpdate(ref, old, commit.oid, f"branch: {verb} {commit.summary}")
 
 
 def delete(repository: Repository, prefix: str, name: str) -> None:

@@ -11,6 +11,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from vost._engine.branches import TAGS, point, pointing
 from vost._engine.commits import Commit, parse_commit, serialize_commit
 from vost._engine.contents import Place
 from vost._engine.lookup import find
@@ -18,8 +19,10 @@ from vost._engine.staging import Staging, build_tree, report_changes
 from vost._model.errors import (
     Busy,
     GitError,
+    InvalidRefNameError,
     PathIsDirectoryError,
     PathNotFoundError,
+    RefExistsError,
     RefNotFoundError,
     StaleSnapshotError,
 )
@@ -46,6 +49,13 @@ class Published(NamedTuple):
     changes: ChangeReport
 
 
+class NewTag(NamedTuple):
+    """A lightweight tag that is made together with a commit, and whether it may exist before."""
+
+    name: str
+    replace: bool
+
+
 class CommitOptions(NamedTuple):
     """How a commit is recorded.
 
@@ -53,11 +63,13 @@ class CommitOptions(NamedTuple):
         message: Text or template; ``None`` or ``""``: made from the changes.
         operation: Word for the automatic message, such as ``cp``.
         parents: Ids of further parents, after the snapshot's commit.
+        tag: A tag for it, or for the snapshot's commit if nothing changes.
     """
 
     message: str | None = None
     operation: str | None = None
     parents: tuple[Oid, ...] = ()
+    tag: NewTag | None = None
 
 
 class Draft:
@@ -203,30 +215,34 @@ class Draft:
             Busy: If the writers' lock is taken; call again a little later.
             StaleSnapshotError: If the branch is not at the snapshot's commit any more.
             RefNotFoundError: If the branch is gone.
+            RefExistsError: If the tag exists and may not.
         """
+        tag = options.tag
         with self._mutex:
             if self._prepared is None:
                 if not is_current:
                     self.require_current()
                 self._prepared = self._prepare(options, report)
             if self._prepared is None:
+                if tag is not None:
+                    point(self._repository, TAGS, tag.name, self._base, replace=tag.replace)
                 self._discard()
                 return None
             commit = self._prepared.commit
             message = commit.raw_message.decode("utf-8", "replace").rstrip("\n")
             update = RefUpdate(self._ref, self._base.oid, commit.oid, f"commit: {message}")
-            self._move(update)
+            self._move(update, lambda: _tagging(self._repository, tag, commit))
             return self._prepared
 
-    def _move(self, update: RefUpdate) -> None:
+    def _move(self, update: RefUpdate, more: Callable[[], list[RefUpdate]]) -> None:
         # Out of reach of a discard until it is certain that the ref has not moved: an error or
         # an interruption right after that must not take the branch's own commit away.
         writers = self._flushed.copy()
         self._flushed.clear()
         moved = True
         try:
-            move_ref(self._repository, update)
-        except (Busy, StaleSnapshotError, RefNotFoundError):
+            move_ref(self._repository, update, more)
+        except (Busy, StaleSnapshotError, RefNotFoundError, RefExistsError, InvalidRefNameError):
             moved = False
             raise
         except BaseException:
@@ -289,8 +305,17 @@ def require_current(repository: Repository, ref: str, commit: Commit) -> None:
         _raise_moved(ref, commit.oid, actual)
 
 
-def move_ref(repository: Repository, update: RefUpdate) -> None:
+def move_ref(
+    repository: Repository,
+    update: RefUpdate,
+    more: Callable[[], list[RefUpdate]] = list,
+) -> None:
     """Move a branch under the writers' lock, or say why not.
+
+    Args:
+        repository: Where it is.
+        update: From where to where.
+        more: Called under the lock: what else is done in the same step, or not at all.
 
     Raises:
         Busy: If the lock is taken; nothing was done.
@@ -300,13 +325,21 @@ def move_ref(repository: Repository, update: RefUpdate) -> None:
     with repository.refs.locked():
         try:
             repository.refs.compare_and_set(
-                [update], identity=repository.ident, time=repository.now()
+                [update, *more()], identity=repository.ident, time=repository.now()
             )
         except RefMismatchError as error:
-            actual = error.actual
+            mismatch = error
         else:
             return
-    _raise_moved(update.name, update.old, actual)
+    if mismatch.name != update.name:
+        raise StaleSnapshotError(f"{mismatch.name} was moved meanwhile; try again")
+    _raise_moved(update.name, update.old, mismatch.actual)
+
+
+def _tagging(repository: Repository, tag: NewTag | None, commit: Commit) -> list[RefUpdate]:
+    if tag is None:
+        return []
+    return [pointing(repository, TAGS + tag.name, commit, replace=tag.replace)]
 
 
 def may_be_named(repository: Repository, update: RefUpdate) -> bool:
