@@ -64,6 +64,10 @@ class WriteOptions:
             await check_new_tag(store, self.tag, replace=self.force_tag)
         return [await find_ref(store, name) for name in self.parents]
 
+    def tagging(self, fs: vost.FS) -> vost.FS:
+        """Return the snapshot to write from, so that commit and tag are made in one step."""
+        return fs if self.tag is None else fs.tagging(self.tag, replace=self.force_tag)
+
     async def tag_commit(self, store: vost.GitStore, fs: vost.FS) -> None:
         """Tag what was committed, or the tip if nothing was, if a tag is wanted.
 

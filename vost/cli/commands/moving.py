@@ -78,7 +78,7 @@ async def rm_command(
     parents = await writing.check_in(store)
     found = await expand(fs, names, no_glob=no_glob)
     async with _explained(fs, found, "remove", recursive=recursive):
-        removed = await fs.remove(
+        removed = await writing.tagging(fs).remove(
             found,
             recursive=recursive,
             dry_run=dry_run,
@@ -88,7 +88,6 @@ async def rm_command(
     if dry_run:
         print_plan(removed.changes, output_format)
         return
-    await writing.tag_commit(store, removed)
     count = 0 if removed.changes is None else len(removed.changes.delete)
     session.say(f"Removed {count} file(s)")
 
@@ -142,7 +141,7 @@ async def mv_command(
     parents = await writing.check_in(store)
     sources = await expand(fs, [target.path for target in targets[:-1]], no_glob=no_glob)
     async with _explained(fs, sources, "move", recursive=recursive):
-        moved = await fs.move(
+        moved = await writing.tagging(fs).move(
             sources,
             targets[-1].path,
             recursive=recursive,
@@ -154,7 +153,6 @@ async def mv_command(
     if dry_run:
         print_plan(moved.changes, output_format)
         return
-    await writing.tag_commit(store, moved)
     changes = moved.changes or vost.ChangeReport()
     added = len(changes.add) + len(changes.update)
     session.say(f"Moved {len(changes.delete)} -> {added} file(s)")

@@ -74,8 +74,7 @@ async def write_command(
     async with _spooled(passthrough=passthrough) as spool:
         store = await store_to_write(session, writing, first_branch)
         parents = await writing.check_in(store)
-        fs = await _commit(Resolver(store, branch), target, name, spool, writing, parents)
-    await writing.tag_commit(store, fs)
+        await _commit(Resolver(store, branch), target, name, spool, writing, parents)
     session.say(f"Wrote :{name}")
 
 
@@ -98,7 +97,7 @@ async def _commit(
     spool: str,
     writing: WriteOptions,
     parents: Sequence[vost.FS],
-) -> vost.FS:
+) -> None:
     """Commit a file on the tip of a branch, again if somebody else was faster.
 
     Raises:
@@ -110,11 +109,12 @@ async def _commit(
         fs = await resolver.writable(target)
         await check_place(fs, path)
         with suppress(vost.StaleSnapshotError):
-            return await fs.write_from_file(
+            await writing.tagging(fs).write_from_file(
                 path,
                 spool,
                 mode=vost.FileType.BLOB,
                 message=writing.message,
                 parents=parents or None,
             )
+            return
     raise Failure(STALE)
