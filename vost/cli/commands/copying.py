@@ -12,6 +12,7 @@ import asyncclick as click
 import vost
 from vost.cli import output
 from vost.cli.arguments import normal_path, writable_path
+from vost.cli.completing import any_paths
 from vost.cli.copies import (
     Direction,
     Excludes,
@@ -98,7 +99,7 @@ class Copying:
 
 
 @click.command("cp")
-@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST")
+@click.argument("paths", nargs=-1, required=True, metavar="SRC... DEST", shell_complete=any_paths)
 @click.option(
     *("--type", "file_type"),
     type=click.Choice(["blob", "executable"]),

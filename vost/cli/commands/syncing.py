@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncclick as click
 
 from vost.cli.arguments import Target, normal_path, writable_path
+from vost.cli.completing import any_paths
 from vost.cli.copies import (
     Direction,
     Excludes,
@@ -74,7 +75,7 @@ class Syncing:
 
 
 @click.command("sync")
-@click.argument("paths", nargs=-1, required=True, metavar="[SRC] DEST")
+@click.argument("paths", nargs=-1, required=True, metavar="[SRC] DEST", shell_complete=any_paths)
 @dry_run_option
 @exclude_options
 @click.option("--follow-symlinks", is_flag=True, help="Store what local links lead to.")
