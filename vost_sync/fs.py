@@ -732,8 +732,8 @@ class FS(Facade["vost.FS"]):
 
         Sources follow rsync's rules: ``dir`` is copied under its name, ``dir/`` pours out what is
         in it, and of ``base/./rest/dir`` what is behind the ``/./`` is kept. Symbolic links are
-        stored as links. Sockets, FIFOs, devices and anything called ``.git`` are left out, with a
-        line in ``changes.warnings``. Empty directories vanish.
+        stored as links. Sockets, FIFOs, devices, the repository itself and anything called
+        ``.git`` are left out, with a line in ``changes.warnings``. Empty directories vanish.
 
         Args:
             sources: One local path or several, taken literally; all must exist.

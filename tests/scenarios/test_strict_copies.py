@@ -118,6 +118,17 @@ async def test_all_that_failed_is_in_the_error(store, here):
     assert [each.path for each in failed.value.errors] == ["no", "nope"]
 
 
+async def test_repository_does_not_go_into_itself(face, tmp_path):
+    local = make_tree(tmp_path / "local", {"f": b"f"})
+    async with await face.GitStore.open(local / "r.git") as store:
+        fs = await (await main(store)).sync_in(local, "")
+        assert await typed_contents(fs) == {"f": ("blob", b"f")}
+        warning = (str(local / "r.git"), "Left out: it is the repository itself")
+        assert [(each.path, each.error) for each in fs.changes.warnings] == [warning]
+        again = await fs.copy_in(local / "r.git", "", delete=True)
+        assert await typed_contents(again) == {}
+
+
 # --- which files count as unchanged
 
 

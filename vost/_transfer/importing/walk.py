@@ -22,10 +22,11 @@ from vost._transfer.sources import below as below_path
 from .leftovers import Judge, LeftoverWalk
 from .listing import Listing, choose, joined, open_listing
 from .plan import PlannedFile, PlannedRemoval
-from .roots import Landing, NamedFile, Pour
+from .roots import Identity, Landing, NamedFile, Pour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from vost._engine.commits import Commit
     from vost._engine.repository import Repository
@@ -137,6 +138,7 @@ class Walk:
         self._report = report
         self._check = check
         self._forced = None if request.mode is None else _MODE_TEXTS[request.mode]
+        self._own = _identity_of(repository.git_dir)
         self._changes = LastChanges(repository, base, check)
 
     def run(self, top: Landing) -> None:
@@ -192,6 +194,10 @@ class Walk:
         listings: list[Listing] = []
         try:
             for pour in place.pours:
+                if pour.identity == self._own:
+                    place.keep_all = True
+                    self._plan.warn(pour.local, "Left out: it is the repository itself")
+                    continue
                 try:
                     follow = self._request.follow_symlinks
                     listings.append(open_listing(pour, self._cache, follow=follow))
@@ -510,6 +516,13 @@ class Walk:
 
     def _progress(self, local: str | None) -> Progress:
         return Progress("importing", self._plan.done, None, self._reader.bytes, local)
+
+
+def _identity_of(directory: Path | None) -> Identity | None:
+    if directory is None:
+        return None
+    status = os.stat(directory)
+    return status.st_dev, status.st_ino
 
 
 def _own_mode(status: os.stat_result) -> int:
