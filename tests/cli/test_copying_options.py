@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -347,3 +349,54 @@ def test_submodules_are_left_out_with_a_warning(
         assert ran.code == 0
         assert ran.err.startswith("WARNING: sub: A submodule")
     assert added(store) == {"n/f"}
+
+
+# --- in processes of their own
+
+
+@pytest.mark.slow
+def test_two_copies_may_make_the_repository_at_once(
+    vost: Vost, here: Path, tmp_path: Path, git: Git
+) -> None:
+    path = tmp_path / "new.git"
+    begun = [vost.start("-r", path, "cp", "f", f":n{number}") for number in range(4)]
+    assert [(process.communicate()[1], process.returncode) for process in begun] == [(b"", 0)] * 4
+    listed = git(path, "ls-tree", "--name-only", "main")
+    assert listed.split() == ["n0", "n1", "n2", "n3"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_interrupt_leaves_nothing_half_done(
+    vost: Vost, store: GitStore, here: Path, repository: Path, way: str
+) -> None:
+    big = here / "big"
+    with big.open("wb") as file:
+        for number in range(96):
+            file.write(os.urandom(1 << 20) + b"%d" % number)
+    if way == "out":
+        store.branches["main"].write_from_file("big", big)
+        big.unlink()
+    before = store.branches["main"].commit_hash
+    arguments = ["big", ":b"] if way == "in" else [":big", "o/big"]
+    process = vost.start("-v", "cp", *arguments)
+    place = repository / "objects" if way == "in" else here
+    known = _sizes(place)
+    while process.poll() is None and _sizes(place) <= known + (1 << 20):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"\nAborted!\n")
+    assert store.branches["main"].commit_hash == before
+    if way == "in":
+        assert _sizes(place) <= known
+    else:
+        assert list((here / "o").iterdir()) == []
+
+
+def _sizes(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size if path.is_file() else 0
+    return total

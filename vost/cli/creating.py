@@ -11,9 +11,21 @@ import vost
 from vost.cli.errors import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from vost.cli.session import Session
+
+
+class AppearedError(Failure):
+    """Somebody else has made the repository meanwhile."""
+
+
+async def once_more(command: Callable[[], Awaitable[None]]) -> None:
+    """Run a command, and again if somebody else made the repository that it was about to make."""
+    try:
+        await command()
+    except AppearedError:
+        await command()
 
 
 @asynccontextmanager
@@ -34,7 +46,7 @@ async def existing_or_new(
         The repository.
 
     Raises:
-        Failure: If somebody else has made one at its place meanwhile.
+        AppearedError: If somebody else has made one at its place meanwhile.
         OSError: If it cannot be made.
     """
     if existing is not None:
@@ -55,7 +67,7 @@ async def existing_or_new(
             os.rename(temporary, path)
         except OSError:
             if os.path.lexists(path):
-                raise Failure(f"Repository already exists: {path}") from None
+                raise AppearedError(f"Repository already exists: {path}") from None
             raise
         _sync(directory)
     except BaseException:

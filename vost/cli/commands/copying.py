@@ -25,6 +25,7 @@ from vost.cli.copies import (
     store_for,
     whole_paths,
 )
+from vost.cli.creating import once_more
 from vost.cli.errors import Failure
 from vost.cli.globbing import expand, is_pattern
 from vost.cli.options import (
@@ -154,7 +155,7 @@ async def cp_command(
     _check(copying, direction)
     async with errors_shown():
         if direction is Direction.IN:
-            await _copy_in(session, copying)
+            await once_more(lambda: _copy_in(session, copying))
         elif direction is Direction.OUT:
             await _copy_out(session, copying)
         else:

@@ -22,6 +22,7 @@ from vost.cli.copies import (
     store_for,
     whole_paths,
 )
+from vost.cli.creating import once_more
 from vost.cli.errors import Failure
 from vost.cli.options import (
     branch_option,
@@ -132,7 +133,7 @@ async def sync_command(
         return
     async with errors_shown():
         if direction is Direction.IN:
-            await _sync_in(session, syncing)
+            await once_more(lambda: _sync_in(session, syncing))
         elif direction is Direction.OUT:
             await _sync_out(session, syncing)
         else:
