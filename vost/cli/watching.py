@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -143,13 +144,13 @@ class _Watch:
         initial, self._is_first = self._is_first, False
         self._retry = False
         syncing, writing = self._syncing, self._syncing.writing
+        if not initial and not writing.force_tag:
+            syncing = replace(syncing, writing=replace(writing, tag=None))
         try:
             resolver = Resolver(self._store, syncing.branch)
             parents = [await resolver.named(name) for name in writing.parents]
             # Contents are compared: a second edit within a second must not be lost.
             done = await sync_once(resolver, syncing, parents, checksum=True)
-            if writing.tag is not None and (initial or writing.force_tag):
-                await writing.tag_commit(self._store, done)
         except vost.StaleSnapshotError:
             self._retry = True
             when = "initial sync, will retry" if initial else "will retry on next change"

@@ -68,18 +68,6 @@ class WriteOptions:
         """Return the snapshot to write from, so that commit and tag are made in one step."""
         return fs if self.tag is None else fs.tagging(self.tag, replace=self.force_tag)
 
-    async def tag_commit(self, store: vost.GitStore, fs: vost.FS) -> None:
-        """Tag what was committed, or the tip if nothing was, if a tag is wanted.
-
-        Raises:
-            Failure: If somebody made the tag meanwhile.
-        """
-        if self.tag is not None:
-            try:
-                await store.tags.set(self.tag, fs, replace=self.force_tag)
-            except vost.RefExistsError:
-                raise Failure(TAG_EXISTS.format(self.tag)) from None
-
 
 async def check_new_tag(store: vost.GitStore, name: str, *, replace: bool) -> None:
     """Check that a tag can be made, before the commit that it is for.

@@ -238,11 +238,10 @@ async def _import(
         await Resolver(existing, branch).branch()
         await writing.check_in(existing)
     async with existing_or_new(session, existing, branch or "main") as store:
-        fs = await Resolver(store, branch).branch()
+        fs = writing.tagging(await Resolver(store, branch).branch())
         with progress_bar(session) as show:
             counter = _Counter(show)
             imported = await _read(fs, file, family, writing.message, limits, counter)
-        await writing.tag_commit(store, imported)
     changes = imported.changes
     warnings = [] if changes is None else [warning.error for warning in changes.warnings]
     for warning in warnings:

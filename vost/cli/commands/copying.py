@@ -229,7 +229,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
             nonlocal exact
             fs = await resolver.writable(dest)
             exact = found.is_one_file and not await _is_directory(fs, dest, place)
-            return await fs.copy_in(
+            return await writing.tagging(fs).copy_in(
                 found.paths,
                 place,
                 dry_run=copying.dry_run,
@@ -249,8 +249,6 @@ async def _copy_in(session: Session, copying: Copying) -> None:
 
         with progress_bar(session) as progress:
             done = await until_current(attempt)
-        if not copying.dry_run:
-            await writing.tag_commit(store, done)
     name = os.path.basename(found.paths[0])
     target = place if exact else f"{place}/{name}".lstrip("/")
     if copying.dry_run:
@@ -470,7 +468,7 @@ async def _copy_within(session: Session, copying: Copying) -> None:
         for snapshot, text in zip(found.snapshots, found.paths, strict=True):
             if is_same_branch(snapshot, fs):
                 await _check_not_onto_itself(fs, text, place, exact=exact)
-        return await fs.copy_from_refs(
+        return await writing.tagging(fs).copy_from_refs(
             found.snapshots,
             found.paths,
             place,
@@ -489,7 +487,6 @@ async def _copy_within(session: Session, copying: Copying) -> None:
     if copying.dry_run:
         print_plan(done.changes, copying.output_format)
     else:
-        await writing.tag_commit(store, done)
         name = normal_path(found.paths[0]).rpartition("/")[2]
         target = place if exact else f"{place}/{name}".lstrip("/")
         session.say(f"Copied -> :{target if found.is_one_file else place or '/'}")

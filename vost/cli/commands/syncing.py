@@ -227,7 +227,7 @@ async def sync_once(
     check_local_directory(syncing.source.path)
     exclude = syncing.excludes.read()
     fs = await resolver.writable(syncing.dest)
-    return await fs.sync_in(
+    return await syncing.writing.tagging(fs).sync_in(
         syncing.source.path,
         place_of(syncing.dest),
         dry_run=syncing.dry_run,
@@ -262,8 +262,6 @@ async def _sync_in(session: Session, syncing: Syncing) -> None:
                     progress=progress,
                 )
             )
-        if not syncing.dry_run:
-            await writing.tag_commit(store, done)
     if syncing.dry_run:
         print_plan(whole_paths(done.changes, place), syncing.output_format)
     else:
@@ -325,7 +323,7 @@ async def _sync_within(session: Session, syncing: Syncing) -> None:
         is_inside = place != path and (not path or place.startswith(f"{path}/"))
         if is_inside and is_same_branch(source, fs):
             raise Failure(f"Cannot sync a directory into itself: {path or '/'} to {place}")
-        return await fs.copy_from_refs(
+        return await writing.tagging(fs).copy_from_refs(
             [source],
             [f"{path}/"],
             place,
@@ -340,8 +338,6 @@ async def _sync_within(session: Session, syncing: Syncing) -> None:
     done = await until_current(attempt)
     if syncing.dry_run:
         print_plan(done.changes, syncing.output_format)
-    else:
-        await writing.tag_commit(store, done)
-        if done.changes is not None and not done.changes.in_sync:
-            session.say(f"Synced -> :{place or '/'}")
+    elif done.changes is not None and not done.changes.in_sync:
+        session.say(f"Synced -> :{place or '/'}")
     show_troubles(done.changes)
