@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -250,6 +251,17 @@ def test_no_repository_is_made_in_vain(
     path = tmp_path / "new" / "r.git"
     assert vost.fails("-r", str(path), "cp", *arguments) == message.format(path)
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("command", ["cp", "sync"])
+def test_repository_is_missed_before_a_source(vost: Vost, tmp_path: Path, command: str) -> None:
+    missing = str(tmp_path / "no.git")
+    arguments = [command, "nope", ":n"]
+    message = f"Repository not found: {missing}"
+    assert vost.fails("-r", missing, *arguments, "--no-create") == message
+    unset = Vost(cast("Path", ""))
+    message = "No repository specified. Use --repo or set VOST_REPO."
+    assert unset.fails(*arguments) == message
 
 
 def test_missing_repository_is_made_with_its_branch(vost: Vost, tmp_path: Path, git: Git) -> None:

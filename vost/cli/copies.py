@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -139,6 +140,17 @@ def check_filters(direction: Direction, filters: Filters) -> None:
     """
     if direction is Direction.IN and filters.given:
         raise Failure("--ref/--path/--match/--before only apply when reading from repo")
+
+
+def check_repository(session: Session, writing: WriteOptions) -> None:
+    """Refuse to write to no repository, or to one that is missing and may not be made.
+
+    Raises:
+        Failure: If that is asked for.
+    """
+    path = session.path
+    if not writing.create and not os.path.lexists(path):
+        raise session.missing()
 
 
 @asynccontextmanager

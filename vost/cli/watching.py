@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import vost
 from vost.cli import output
 from vost.cli.commands.syncing import check_local_directory, place_of, sync_once
-from vost.cli.copies import show_errors, store_for
+from vost.cli.copies import check_repository, show_errors, store_for
 from vost.cli.errors import Failure, failure_of
 from vost.cli.resolving import Resolver
 
@@ -40,7 +40,9 @@ async def watch_and_sync(session: Session, syncing: Syncing, debounce: int) -> N
         Failure: If at the beginning there is no such directory or branch.
         CancelledError: If somebody else than the user ends it.
     """
-    local, place, writing = syncing.source.path, place_of(syncing.dest), syncing.writing
+    writing = syncing.writing
+    check_repository(session, writing)
+    local, place = syncing.source.path, place_of(syncing.dest)
     syncing.excludes.read()
     check_local_directory(local)
     async with store_for(session, writing, syncing.dest, syncing.branch, dry_run=False) as store:

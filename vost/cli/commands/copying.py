@@ -17,6 +17,7 @@ from vost.cli.copies import (
     Direction,
     Excludes,
     check_filters,
+    check_repository,
     errors_shown,
     exclude_options,
     is_same_branch,
@@ -211,6 +212,7 @@ class LocalSources(NamedTuple):
 
 async def _copy_in(session: Session, copying: Copying) -> None:
     dest, writing = copying.dest, copying.writing
+    check_repository(session, writing)
     place = writable_path(dest.path) if normal_path(dest.path) else ""
     exclude = copying.excludes.read()
     found = await _local_sources(copying)

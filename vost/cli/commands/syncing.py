@@ -14,6 +14,7 @@ from vost.cli.copies import (
     Direction,
     Excludes,
     check_filters,
+    check_repository,
     errors_shown,
     exclude_options,
     is_same_branch,
@@ -242,8 +243,9 @@ async def sync_once(
 
 
 async def _sync_in(session: Session, syncing: Syncing) -> None:
-    place = place_of(syncing.dest)
     writing = syncing.writing
+    check_repository(session, writing)
+    place = place_of(syncing.dest)
     syncing.excludes.read()
     check_local_directory(syncing.source.path)
     async with store_for(
