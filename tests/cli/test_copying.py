@@ -280,7 +280,8 @@ def test_repository_is_not_made_when_everything_fails(vost: Vost, tmp_path: Path
     path = tmp_path / "new.git"
     ran = vost.attempt("-r", path, "cp", "--ignore-errors", "no", "nope", ":")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "ERROR: no: Local file not found\nERROR: nope: Local file not found\n"
+    reason = "No such file or directory"
+    assert ran.err == f"ERROR: no: {reason}\nERROR: nope: {reason}\n"
     assert not path.exists()
 
 

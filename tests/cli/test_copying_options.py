@@ -87,6 +87,20 @@ def test_what_exists_on_disk_can_be_left_alone(vost: Vost, here: Path) -> None:
     assert os.readlink(here / "dangling") == "nowhere"
 
 
+@pytest.mark.parametrize("dest", [":n", "o"])
+def test_nothing_is_deleted_where_a_source_is_missed(
+    vost: Vost, store: GitStore, here: Path, dest: str
+) -> None:
+    make_tree(here, {"o/nope/k": b"", "o/extra": b""})
+    store.branches["main"].apply({"n/nope/k": b"", "n/extra": b""})
+    sources = ["l", "nope"] if dest == ":n" else [":d", ":nope"]
+    ran = vost.attempt("cp", "--ignore-errors", "--delete", *sources, dest)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    kept = added(store) if dest == ":n" else set(local_contents(here))
+    assert f"{dest[-1]}/nope/k" in kept
+    assert f"{dest[-1]}/extra" not in kept
+
+
 @pytest.mark.parametrize(
     "options, expected",
     [
@@ -122,7 +136,8 @@ def test_what_fails_is_reported_and_the_rest_copied(
         assert added(store) == {"n/f"}
     else:
         assert (here / "o/a.txt").exists()
-    ran = vost.attempt("cp", "--ignore-errors", f"{colon}nope", f"{colon}no*", ":n2")
+    assert "No such file or directory" in ran.err
+    ran = vost.attempt("cp", "--ignore-errors", f"{colon}no*", f"{colon}nope*", ":n2")
     assert ran.code == 1
     assert [line.partition(": ")[0] for line in ran.err.splitlines()] == ["ERROR"] * 2
 

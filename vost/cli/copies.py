@@ -207,7 +207,8 @@ def show_errors(errors: Sequence[vost.ChangeError]) -> None:
     """Print on stderr what failed."""
     for error in errors:
         found = _SYSTEM_ERROR.fullmatch(error.error)
-        output.note(f"ERROR: {error.path}: {found[1] if found else error.error}")
+        reason = found[1] if found else error.error.removesuffix(f": {error.path!r}")
+        output.note(f"ERROR: {error.path}: {reason}")
 
 
 def show_troubles(

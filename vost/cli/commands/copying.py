@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import asyncclick as click
 
@@ -28,7 +27,7 @@ from vost.cli.copies import (
 )
 from vost.cli.creating import once_more
 from vost.cli.errors import Failure
-from vost.cli.globbing import expand, is_pattern
+from vost.cli.globbing import is_pattern
 from vost.cli.options import (
     branch_option,
     dry_run_option,
@@ -42,6 +41,7 @@ from vost.cli.options import (
 from vost.cli.plans import print_plan
 from vost.cli.progress import progress_bar
 from vost.cli.resolving import Filters, Resolver, check_one_ref, check_reading
+from vost.cli.sources import LocalSources, StoredSources, local_sources, stored_sources
 from vost.cli.writing import until_current
 
 if TYPE_CHECKING:
@@ -194,28 +194,12 @@ def _check(copying: Copying, direction: Direction) -> None:
 # --- from disk
 
 
-class LocalSources(NamedTuple):
-    """What is copied from disk.
-
-    Attributes:
-        paths: The local paths.
-        errors: What of it there is not, and what cannot be copied.
-        warnings: What is left out.
-        is_one_file: Whether it is one single file or link.
-    """
-
-    paths: list[str]
-    errors: list[vost.ChangeError]
-    warnings: list[vost.ChangeError]
-    is_one_file: bool
-
-
 async def _copy_in(session: Session, copying: Copying) -> None:
     dest, writing = copying.dest, copying.writing
     check_repository(session, writing)
     place = writable_path(dest.path) if normal_path(dest.path) else ""
     exclude = copying.excludes.read()
-    found = await _local_sources(copying)
+    found = await local_sources(copying)
     output.warn(found.warnings)
     if not found.paths:
         show_troubles(None, found.errors)
@@ -282,63 +266,6 @@ def _print_plan_in(
     print_plan(whole_paths(report, parent), copying.output_format)
 
 
-async def _local_sources(copying: Copying) -> LocalSources:
-    paths: list[str] = []
-    special: list[str] = []
-    errors: list[vost.ChangeError] = []
-    for source in copying.sources:
-        text = source.path
-        if is_pattern(text) and not copying.no_glob:
-            matches = await vost.disk_glob(text)
-            if not matches:
-                _add_error(copying, errors, text, f"No matches for pattern: {text}")
-            for match in matches:
-                (special if _is_special(match) else paths).append(match)
-        elif (trouble := _local_trouble(text)) is not None:
-            _add_error(copying, errors, text, trouble)
-        else:
-            paths.append(text)
-    reason = "Left out: it is not a file, link or directory"
-    warnings = [vost.ChangeError(path, reason) for path in special]
-    one = copying.names_one and len(paths) == 1 and not _is_local_directory(copying, paths[0])
-    return LocalSources(paths, errors, warnings, one)
-
-
-def _add_error(copying: Copying, errors: list[vost.ChangeError], path: str, message: str) -> None:
-    """Note what is wrong with a source.
-
-    Raises:
-        Failure: If errors are not ignored.
-    """
-    if not copying.ignore_errors:
-        raise Failure(message)
-    errors.append(vost.ChangeError(path, message.partition(": ")[0]))
-
-
-def _local_trouble(path: str) -> str | None:
-    """Return what is wrong with a local source, if anything is."""
-    try:
-        os.lstat(path.rstrip("/") or path)
-    except (FileNotFoundError, NotADirectoryError):
-        return f"Local file not found: {path}"
-    if path.endswith("/") and not os.path.isdir(path):
-        return f"Not a directory: {path.rstrip('/')}"
-    return None
-
-
-def _is_special(path: str) -> bool:
-    mode = os.lstat(path).st_mode
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
-
-
-def _is_local_directory(copying: Copying, path: str) -> bool:
-    """Tell whether a source is a directory; a link is one only where links are followed."""
-    if not os.path.isdir(path):
-        return False
-    is_dot = path.rpartition("/")[2] in (".", "..")
-    return is_dot or copying.follow_symlinks or not os.path.islink(path)
-
-
 async def _is_directory(fs: vost.FS, dest: Target, place: str) -> bool:
     """Tell whether a single file lands in DEST, not at it."""
     return not place or dest.path.endswith("/") or await fs.is_dir(place)
@@ -347,57 +274,9 @@ async def _is_directory(fs: vost.FS, dest: Target, place: str) -> bool:
 # --- from the repository
 
 
-class StoredSources(NamedTuple):
-    """What is copied from the repository.
-
-    Attributes:
-        snapshots: The snapshot of each path.
-        paths: The paths, as the library takes them.
-        errors: What of it there is not.
-        is_one_file: Whether it is one single file or link.
-    """
-
-    snapshots: list[vost.FS]
-    paths: list[str]
-    errors: list[vost.ChangeError]
-    is_one_file: bool
-
-
-async def _stored_sources(copying: Copying, resolver: Resolver) -> StoredSources:
-    """Find the sources; all of them before anything is written."""
-    snapshots: list[vost.FS] = []
-    paths: list[str] = []
-    errors: list[vost.ChangeError] = []
-    is_one_file = False
-    for source in copying.sources:
-        text = source.path
-        path = normal_path(text)
-        fs = await resolver.snapshot(source.ref or "", source.back)
-        found = [text]
-        if is_pattern(text) and not copying.no_glob:
-            try:
-                found = await expand(fs, [text], no_glob=False)
-            except Failure as failure:
-                _add_error(copying, errors, text, failure.message)
-                continue
-        elif not await fs.exists(path):
-            _add_error(copying, errors, text, f"File not found in repo: {path}")
-            continue
-        elif not await fs.is_dir(path):
-            if text.endswith("/"):
-                _add_error(copying, errors, text, f"Not a directory in repo: {path}")
-                continue
-            is_one_file = copying.names_one
-        snapshots += [fs] * len(found)
-        paths += found
-    if is_one_file and copying.delete:
-        raise Failure("Cannot use --delete with a single file source.")
-    return StoredSources(snapshots, paths, errors, is_one_file)
-
-
 async def _copy_out(session: Session, copying: Copying) -> None:
     store = await session.open()
-    found = await _stored_sources(copying, Resolver(store, copying.branch, copying.filters))
+    found = await stored_sources(copying, Resolver(store, copying.branch, copying.filters))
     if not found.paths:
         show_troubles(None, found.errors)
         return
@@ -456,7 +335,7 @@ async def _copy_within(session: Session, copying: Copying) -> None:
     store = await session.open()
     resolver = Resolver(store, copying.branch, copying.filters)
     await resolver.writable(dest)
-    found = await _stored_sources(copying, resolver)
+    found = await stored_sources(copying, resolver)
     if not found.paths:
         show_troubles(None, found.errors)
         return
