@@ -126,7 +126,7 @@ def test_further_parents_are_recorded(
     store.tags["v1"] = first
     other = store.branches.set("dev", first).write("g", b"x")
     before = first.write("f", b"1")
-    vost("write", "f", "--parent", "dev", "--parent", first.commit_hash[:8], input="2")
+    vost("write", "f", "--parent", "dev", "--parent", "main~1", input="2")
     expected = [before.commit_hash, other.commit_hash, first.commit_hash]
     assert parents_of(repository, git, "main") == expected
     assert store.branches["main"].ls() == ["f"]

@@ -174,7 +174,7 @@ def _writing_options(*, create: bool, parents: bool) -> list[Callable[[F], F]]:
         never = "Do not make a repository that is missing."
         added.append(click.option("--no-create", is_flag=True, help=never))
     if parents:
-        further = "A further parent of the new commit (repeatable)."
+        further = "A further parent of the new commit: REF[~N] (repeatable)."
         complete = completing.refs
         added.append(
             click.option(

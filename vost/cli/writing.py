@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import vost
 from vost._model.messages import validate_message
 from vost._model.refnames import check_branch_name
+from vost.cli.arguments import parse_ref
 from vost.cli.errors import STALE, Failure
-from vost.cli.resolving import find_ref
+from vost.cli.resolving import find_ref, step_back
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from vost.cli.session import Session
 
 
-_ATTEMPTS = 5
+_RETRIES = 5
 _DELAY = 0.05
 
 TAG_EXISTS = "Tag already exists: {} (use --force-tag to overwrite)"
@@ -62,7 +64,8 @@ class WriteOptions:
         """
         if self.tag is not None:
             await check_new_tag(store, self.tag, replace=self.force_tag)
-        return [await find_ref(store, name) for name in self.parents]
+        named = [parse_ref(name) for name in self.parents]
+        return [await step_back(await find_ref(store, ref), back) for ref, back in named]
 
     def tagging(self, fs: vost.FS) -> vost.FS:
         """Return the snapshot to write from, so that commit and tag are made in one step."""
@@ -97,11 +100,11 @@ async def until_current(attempt: Callable[[], Awaitable[vost.FS]]) -> vost.FS:
     Raises:
         Failure: If somebody was faster again and again.
     """
-    for number in range(_ATTEMPTS):
-        try:
-            return await attempt()
-        except vost.StaleSnapshotError:
+    for number in range(_RETRIES + 1):
+        if number:
             await asyncio.sleep(random.uniform(0, _DELAY * 2**number))
+        with suppress(vost.StaleSnapshotError):
+            return await attempt()
     raise Failure(STALE)
 
 

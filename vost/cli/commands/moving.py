@@ -23,6 +23,7 @@ from vost.cli.options import (
 )
 from vost.cli.plans import print_plan
 from vost.cli.resolving import Resolver, check_branch_option
+from vost.cli.writing import until_current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -67,24 +68,23 @@ async def rm_command(
     store = await session.open()
     resolver = Resolver(store, branch)
     targets = [await resolver.target(path, repository=True) for path in paths]
-    fs = await _branch_of(
-        resolver,
-        targets,
-        branch,
-        tag="Cannot remove in tag '{}' — use a branch",
-        historical="Cannot write to a historical commit (remove ~N)",
-    )
+    place = _one_branch(targets, branch, "Cannot write to a historical commit (remove ~N)")
     names = [file_path(target.path) for target in targets]
     parents = await writing.check_in(store)
-    found = await expand(fs, names, no_glob=no_glob)
-    async with _explained(fs, found, "remove", recursive=recursive):
-        removed = await writing.tagging(fs).remove(
-            found,
-            recursive=recursive,
-            dry_run=dry_run,
-            message=writing.message,
-            parents=parents or None,
-        )
+
+    async def attempt() -> vost.FS:
+        fs = await resolver.writable(place, tag="Cannot remove in tag '{}' — use a branch")
+        found = await expand(fs, names, no_glob=no_glob)
+        async with _explained(fs, found, "remove", recursive=recursive):
+            return await writing.tagging(fs).remove(
+                found,
+                recursive=recursive,
+                dry_run=dry_run,
+                message=writing.message,
+                parents=parents or None,
+            )
+
+    removed = await until_current(attempt)
     if dry_run:
         print_plan(removed.changes, output_format)
         return
@@ -129,27 +129,27 @@ async def mv_command(
     store = await session.open()
     resolver = Resolver(store, branch)
     targets = [await resolver.target(path) for path in paths]
-    fs = await _branch_of(
-        resolver,
-        targets,
-        branch,
-        tag="Cannot move in tag '{}' — use a branch",
-        historical="Cannot move to/from a historical commit (remove ~N)",
-    )
-    for target in targets:
-        normal_path(target.path)
+    place = _one_branch(targets, branch, "Cannot move to/from a historical commit (remove ~N)")
+    *sources, dest = [target.path for target in targets]
+    for name in (*sources, dest):
+        normal_path(name)
     parents = await writing.check_in(store)
-    sources = await expand(fs, [target.path for target in targets[:-1]], no_glob=no_glob)
-    async with _explained(fs, sources, "move", recursive=recursive):
-        moved = await writing.tagging(fs).move(
-            sources,
-            targets[-1].path,
-            recursive=recursive,
-            strict=True,
-            dry_run=dry_run,
-            message=writing.message,
-            parents=parents or None,
-        )
+
+    async def attempt() -> vost.FS:
+        fs = await resolver.writable(place, tag="Cannot move in tag '{}' — use a branch")
+        found = await expand(fs, sources, no_glob=no_glob)
+        async with _explained(fs, found, "move", recursive=recursive):
+            return await writing.tagging(fs).move(
+                found,
+                dest,
+                recursive=recursive,
+                strict=True,
+                dry_run=dry_run,
+                message=writing.message,
+                parents=parents or None,
+            )
+
+    moved = await until_current(attempt)
     if dry_run:
         print_plan(moved.changes, output_format)
         return
@@ -158,13 +158,11 @@ async def mv_command(
     session.say(f"Moved {len(changes.delete)} -> {added} file(s)")
 
 
-async def _branch_of(
-    resolver: Resolver, targets: Sequence[Target], branch: str | None, *, tag: str, historical: str
-) -> vost.FS:
-    """Return the tip of the one branch that all paths are on.
+def _one_branch(targets: Sequence[Target], branch: str | None, historical: str) -> Target:
+    """Return a path that names the branch that all of them are on.
 
     Raises:
-        Failure: If a path is local, names history or a tag, or they name different branches.
+        Failure: If a path is local or names history, or they name different branches.
     """
     for target in targets:
         if target.is_local:
@@ -172,10 +170,10 @@ async def _branch_of(
     check_branch_option(targets, branch)
     if any(target.back for target in targets):
         raise Failure(historical)
-    named = sorted(targets, key=lambda target: not target.ref)
-    if len({target.ref for target in targets if target.ref}) > 1:
+    named = [target for target in targets if target.ref]
+    if len({target.ref for target in named}) > 1:
         raise Failure("All paths must target the same branch")
-    return await resolver.writable(named[0], tag=tag, historical=historical)
+    return named[0] if named else targets[0]
 
 
 @asynccontextmanager

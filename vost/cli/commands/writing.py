@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiofiles.tempfile
@@ -14,21 +12,18 @@ import vost
 from vost.cli import streams
 from vost.cli.arguments import repository_target, writable_path
 from vost.cli.completing import repository_paths
-from vost.cli.errors import STALE, Failure
+from vost.cli.errors import Failure
 from vost.cli.options import branch_option, pass_session, repo_option, write_options
 from vost.cli.resolving import Resolver, check_branch_option
-from vost.cli.writing import check_new_repository, check_place, store_to_write
+from vost.cli.writing import check_new_repository, check_place, store_to_write, until_current
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
-    from vost.cli.arguments import Target
     from vost.cli.session import Session
     from vost.cli.writing import WriteOptions
 
 HISTORICAL = "Cannot write to a historical commit (remove ~N)"
-_RETRIES = 5
-_DELAY = 0.05
 
 
 @click.command("write")
@@ -73,8 +68,21 @@ async def write_command(
         await writing.check_in(existing)
     async with _spooled(passthrough=passthrough) as spool:
         store = await store_to_write(session, writing, first_branch)
+        resolver = Resolver(store, branch)
         parents = await writing.check_in(store)
-        await _commit(Resolver(store, branch), target, name, spool, writing, parents)
+
+        async def attempt() -> vost.FS:
+            fs = await resolver.writable(target)
+            await check_place(fs, name)
+            return await writing.tagging(fs).write_from_file(
+                name,
+                spool,
+                mode=vost.FileType.BLOB,
+                message=writing.message,
+                parents=parents or None,
+            )
+
+        await until_current(attempt)
     session.say(f"Wrote :{name}")
 
 
@@ -88,33 +96,3 @@ async def _spooled(*, passthrough: bool) -> AsyncIterator[str]:
                 await streams.write_stdout(chunk)
         await file.flush()
         yield str(file.name)
-
-
-async def _commit(
-    resolver: Resolver,
-    target: Target,
-    path: str,
-    spool: str,
-    writing: WriteOptions,
-    parents: Sequence[vost.FS],
-) -> None:
-    """Commit a file on the tip of a branch, again if somebody else was faster.
-
-    Raises:
-        Failure: If somebody was each time.
-    """
-    for attempt in range(_RETRIES + 1):
-        if attempt:
-            await asyncio.sleep(random.uniform(0, _DELAY * 2**attempt))
-        fs = await resolver.writable(target)
-        await check_place(fs, path)
-        with suppress(vost.StaleSnapshotError):
-            await writing.tagging(fs).write_from_file(
-                path,
-                spool,
-                mode=vost.FileType.BLOB,
-                message=writing.message,
-                parents=parents or None,
-            )
-            return
-    raise Failure(STALE)
