@@ -61,18 +61,20 @@ def memory(bench: Bench) -> Iterator[Row]:
 
 
 def _peaks(bench: Bench, source: Path) -> Iterator[tuple[str, int]]:
-    report, out = bench.path("peak"), bench.path("out")
-    tar, plain_zip = bench.path("all.tar"), bench.path("all.zip")
+    place = bench.path("place")
+    place.mkdir()
+    report, out = place / "peak", place / "out"
+    tar, plain_zip = place / "all.tar", place / "all.zip"
 
     def peak(repository: str, *args: str | Path, stdin: Path | None = None) -> tuple[str, int]:
         note(f"  vost {args[0]}")
-        environment = os.environ | {"VOST_REPO": str(bench.path(repository))}
+        environment = os.environ | {"VOST_REPO": str(place / repository)}
         if stdin is None:
             return str(args[0]), peak_of_command(args, report, environment)
         with stdin.open("rb") as file:
             return f"{args[0]}, from stdin", peak_of_command(args, report, environment, stdin=file)
 
-    first, second = f"{source.name}.git", f"{source.name}.2.git"
+    first, second = "first.git", "second.git"
     name, used = peak(first, "cp", source, ":large")
     yield f"{name} to the repository", used
     yield peak(first, "cat", "large")

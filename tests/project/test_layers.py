@@ -49,8 +49,9 @@ ALLOWED = {
     "vost_sync": ("vost.public",),
 }
 
-# The facade's runtime switches the seam to inline mode: its one reach below the public names.
-EXTRA = {"vost_sync._drive": ("vost._offload",)}
+# The facade's runtime, and the command line for short commands, switch the seam to inline mode:
+# their one reach below the public names.
+EXTRA = {"vost_sync._drive": ("vost._offload",), "vost.cli.app": ("vost._offload",)}
 
 # Who may import a foreign package. One that is not listed may be imported nowhere.
 FOREIGN = {

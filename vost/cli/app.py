@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import asyncclick as click
 
 import vost
+from vost._offload import inline
 from vost.cli import errors, output
 from vost.cli.completing import VARIABLE, local_files
 from vost.cli.session import Session
@@ -20,42 +22,86 @@ from vost.cli.session import Session
 if TYPE_CHECKING:
     from types import FrameType
 
-# Module in vost.cli.commands by command. They are imported one by one: a command pays only for
-# what it needs itself.
-_MODULES = {
-    "archive_in": "archives",
-    "archive_out": "archives",
-    "backup": "mirrors",
-    "branch": "refs",
-    "cat": "reading",
-    "completion": "completing",
-    "cmp": "comparing",
-    "cp": "copying",
-    "destroy": "repositories",
-    "diff": "comparing",
-    "gc": "repositories",
-    "hash": "reading",
-    "info": "information",
-    "init": "repositories",
-    "log": "history",
-    "ls": "listing",
-    "mv": "moving",
-    "note": "notes",
-    "pack": "repositories",
-    "redo": "history",
-    "reflog": "history",
-    "restore": "mirrors",
-    "rm": "moving",
-    "sync": "syncing",
-    "tag": "refs",
-    "tar": "archives",
-    "undo": "history",
-    "untar": "archives",
-    "unzip": "archives",
-    "write": "writing",
-    "zip": "archives",
+# By command: its module in vost.cli.commands, and its summary, so that the help of all of them need
+# not import them. A command pays only for what it needs itself.
+_COMMANDS = {
+    "archive_in": (
+        "archives",
+        "Add the files of a zip or tar archive to the repository, in one commit.",
+    ),
+    "archive_out": ("archives", 'Write a snapshot to a zip or tar archive ("-": stdout).'),
+    "backup": (
+        "mirrors",
+        "Make the refs of another repository equal to those of this one, or write a bundle.",
+    ),
+    "branch": ("refs", "List, make, move and delete branches; alone: list them."),
+    "cat": ("reading", "Print the contents of files, one after the other."),
+    "cmp": (
+        "comparing",
+        "Tell by the exit status whether two files are equal: 0 yes, 1 no, 2 trouble.",
+    ),
+    "completion": (
+        "completing",
+        "Print a script by which a shell completes commands, options, refs and paths.",
+    ),
+    "cp": ("copying", "Copy files and directories from disk, to disk, or within the repository."),
+    "destroy": ("repositories", "Delete the repository, with all of its history."),
+    "diff": ("comparing", "Show which files differ between the branch and a snapshot."),
+    "gc": (
+        "repositories",
+        "Tidy up (garbage collection): pack loose objects, merge packs, remove leftovers.",
+    ),
+    "hash": ("reading", "Print the id of a commit, or of what is at a path: 40 digits."),
+    "info": (
+        "information",
+        "Show what is in the repository: branches, tags, sizes, objects, last commits.",
+    ),
+    "init": ("repositories", "Make a new repository with one branch."),
+    "log": ("history", "Show the history of a branch, newest first."),
+    "ls": ("listing", "List directories; without PATH the root."),
+    "mv": ("moving", "Move or rename files within a branch, in one commit."),
+    "note": ("notes", "Attach text to commits without changing them, as git notes does."),
+    "pack": ("repositories", "Pack loose objects into one file."),
+    "redo": (
+        "history",
+        "Move a branch to where it was before, so many movements (1) back in its reflog.",
+    ),
+    "reflog": ("history", "Show where a branch has been, oldest first."),
+    "restore": (
+        "mirrors",
+        "Make the refs of this repository equal to those of another one, or of a bundle.",
+    ),
+    "rm": ("moving", "Remove files from the repository, in one commit."),
+    "sync": ("syncing", "Make a directory equal to another one: what is extra in DEST is removed."),
+    "tag": ("refs", "List, make and delete tags; alone: list them."),
+    "tar": ("archives", 'Write a snapshot to a tar archive ("-": stdout).'),
+    "undo": ("history", "Move a branch back by so many commits (1)."),
+    "untar": ("archives", "Add the files of a tar archive to the repository, in one commit."),
+    "unzip": ("archives", "Add the files of a zip archive to the repository, in one commit."),
+    "write": ("writing", "Store what comes on stdin as a file."),
+    "zip": ("archives", 'Write a snapshot to a zip archive ("-": stdout).'),
 }
 
+# What these do can take long: they show progress, and stop between two items when interrupted. All
+# others do their blocking work right where they are: that spares starting a thread, and importing
+# what starts it, which takes longer than they do.
+_LONG = frozenset(
+    [
+        "archive_in",
+        "archive_out",
+        "backup",
+        "cp",
+        "gc",
+        "pack",
+        "restore",
+        "sync",
+        "tar",
+        "untar",
+        "unzip",
+        "write",
+        "zip",
+    ]
+)
 
 _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort)
 
@@ -63,9 +109,12 @@ _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort)
 class Application(click.Group):
     """The group of all commands."""
 
+    is_alone = False
+    """Whether this process is there for one command."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names of all commands, sorted."""
-        return sorted(_MODULES)
+        return sorted(_COMMANDS)
 
     def get_command(
         self,
@@ -73,12 +122,21 @@ class Application(click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         """Return a command by its name, importing it."""
-        module = _MODULES.get(cmd_name)
-        if module is None:
+        if cmd_name not in _COMMANDS:
             return None
+        module, _ = _COMMANDS[cmd_name]
         found = getattr(import_module(f"vost.cli.commands.{module}"), f"{cmd_name}_command")
         assert isinstance(found, click.Command)
         return found
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the names and summaries of all commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
 
     async def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's signature
         """Run the command, or tell a shell what may be typed next."""
@@ -112,6 +170,7 @@ class Application(click.Group):
         Raises:
             SystemExit: Always, with the exit status.
         """
+        self.is_alone = True
         terminated: list[int] = []
 
         def terminate(number: int, _: FrameType | None) -> None:
@@ -120,7 +179,8 @@ class Application(click.Group):
 
         signal.signal(signal.SIGTERM, terminate)
         try:
-            super().__call__(*args, **kwargs)
+            # Not as click does it: importing what anyio.run needs takes longer than many commands.
+            asyncio.run(self.main(*args, **kwargs))
             sys.exit(0)
         except KeyboardInterrupt:
             with contextlib.suppress(OSError):
@@ -164,3 +224,7 @@ def main(ctx: click.Context, repo: str | None, verbose: int, *, quiet: bool) -> 
     anything else is a path on the local disk.
     """
     ctx.obj = Session(repo=repo or None, verbose=verbose, quiet=quiet)
+    if main.is_alone and ctx.invoked_subcommand not in _LONG:
+        # asyncio's own handler would wait for blocking work.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        ctx.with_resource(inline())
