@@ -86,21 +86,8 @@ _COMMANDS = {
 # others do their blocking work right where they are: that spares starting a thread, and importing
 # what starts it, which takes longer than they do.
 _LONG = frozenset(
-    [
-        "archive_in",
-        "archive_out",
-        "backup",
-        "cp",
-        "gc",
-        "pack",
-        "restore",
-        "sync",
-        "tar",
-        "untar",
-        "unzip",
-        "write",
-        "zip",
-    ]
+    {"archive_in", "archive_out", "backup", "cp", "gc", "pack", "restore", "sync"}
+    | {"tar", "untar", "unzip", "write", "zip"}
 )
 
 _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort)
