@@ -122,9 +122,11 @@ ADDED_PARAMETERS = {
     "GitStore.open": "durable=False, follow_alternates=False",
     "FS.open": 'encoding="utf-8"',
     "FS.log": "limit=None",
-    "FS.copy_in": "progress=None",
-    "FS.sync_in": "missing_ok=False, progress=None",
-    "FS.copy_out": "progress=None",
+    "FS.copy_in": "exact=False, strict=False, progress=None",
+    "FS.sync_in": "follow_symlinks=False, missing_ok=False, progress=None",
+    "FS.copy_out": "mode=None, exact=False, strict=False, snapshots=None, progress=None",
+    "FS.move": "strict=False",
+    "RefDict.set": "replace=None, expected=None",
     "FS.sync_out": "missing_ok=False, progress=None",
 }
 """Parameters beyond the contract: by keyword only."""
@@ -133,11 +135,18 @@ ADDED_METHODS = {
     "GitStore": {
         "memory": '*, branch="main", author="vost", email="vost@localhost"',
         "close": "",
+        "statistics": "",
     },
-    "RefDict": {"create": "name"},
+    "RefDict": {"create": "name, *, replace=False"},
     "FS": {
+        "entries": "path=None, *, recursive=False, glob=False, details=True",
+        "diff": "base",
+        "copy_from_refs": 'snapshots, sources, dest="", *, delete=False, ignore_existing=False,'
+        " ignore_errors=False, mode=None, exact=False, strict=False, dry_run=False, message=None,"
+        ' operation="cp", parents=None',
+        "tagging": "name, *, replace=False",
         "read_many": "paths",
-        "archive": 'format, *, path=""',
+        "archive": 'format, *, path="", progress=None',
         "archive_out": 'target, *, format=None, path="", progress=None',
         "archive_in": 'source, dest="", *, format=None, message=None, parents=None, strict=True,'
         " max_size=10 << 30, max_members=1_000_000, progress=None",
@@ -195,6 +204,9 @@ PROPERTIES = {
 }
 """What needs no I/O: plain properties or attributes in both faces."""
 
+ADDED_PROPERTIES = {"GitStore": {"is_bare"}}
+"""The same, beyond the contract: properties in both faces."""
+
 WAITING_PROPERTIES = {
     "RefDict": {"current", "current_name"},
     "FS": {"parent"},
@@ -208,8 +220,15 @@ SETTERS = {"RefDict.current", "NoteNamespace.for_current_branch"}
 ITERATORS = {"FS.archive", "FS.iglob", "FS.log", "FS.walk"}
 """Methods that return an iterator: ``async for`` in the async face."""
 
-OPENERS = {"FS.batch", "FS.open", "FS.writer", "Batch.writer", "NoteNamespace.batch"}
-"""Methods that wait for nothing: what they return is used in ``with`` or ``async with``."""
+OPENERS = {
+    "FS.batch",
+    "FS.open",
+    "FS.tagging",
+    "FS.writer",
+    "Batch.writer",
+    "NoteNamespace.batch",
+}
+"""Methods that wait for nothing: what most return is used in ``with`` or ``async with``."""
 
 CONSTRUCTORS = {
     "FS": "store, commit_oid, ref_name=None, *, writable=None",
@@ -239,6 +258,7 @@ FUNCTIONS = {
 
 ERRORS = {
     "VostError": Exception,
+    "AllFailedError": RuntimeError,
     "GitError": Exception,
     "CorruptObjectError": Exception,
     "InvalidBundleError": ValueError,

@@ -91,6 +91,7 @@ ONE_HOP: dict[str, Operation] = {
     "FS.back": lambda b: b.fs.back(1),
     "FS.copy_in": lambda b: b.fs.copy_in(b.local, "in"),
     "FS.copy_from_ref": lambda b: b.fs.copy_from_ref(b.fs, "f", "copied"),
+    "FS.copy_from_refs": lambda b: b.fs.copy_from_refs([b.fs], ["f"], "copied"),
     "FS.copy_out": lambda b: b.fs.copy_out("f", b.local + ".out"),
     "FS.move": lambda b: b.fs.move("f", "moved"),
     "FS.close": lambda b: b.fs.close(),
