@@ -400,5 +400,22 @@ async def test_progress_ends_at_the_total(store, tmp_path, format):
     assert back[-1].bytes == (21 if format == "zip" else 16)  # in a tar, a link has no content
 
 
+@pytest.mark.parametrize("format", ["zip", "tar"])
+async def test_progress_goes_on_within_a_large_file(store, tmp_path, format, monkeypatch):
+    monkeypatch.setattr("vost._offload._REPORT_INTERVAL", 0.0)
+    fs = await (await store.branches["main"]).write("large", os.urandom(1 << 20))
+    seen = []
+    await fs.archive_out(tmp_path / "x", format=format, progress=seen.append)
+    assert {(report.done, report.path) for report in seen[:-1]} == {(0, "large")}
+    sizes = [report.bytes for report in seen]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 3
+    back = []
+    fs = await (await store.branches.create("in")).archive_in(tmp_path / "x", progress=back.append)
+    sizes = [report.bytes for report in back]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 3
+
+
 def test_the_stamp_of_these_tests_is_what_they_say():
     assert datetime.fromtimestamp(NOON, timezone.utc).isoformat() == "2023-11-14T22:13:21+00:00"

@@ -7,6 +7,7 @@ those who extract or copy out what was imported, or would use up this machine.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.contents import BytesContent
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vost._engine.contents import Content, Place
+    from vost._model.progress import Progress, ProgressReport
 
 _CHUNK = 1 << 18
 _LONGEST_NAME = 4096
@@ -294,6 +296,29 @@ class Again(NamedTuple):
     def store(self, place: Place) -> Entry:  # noqa: ARG002 - it is there
         """Return what was stored."""
         return self.entry
+
+
+def counted(
+    read: Callable[[int], bytes], begun: Progress, report: ProgressReport
+) -> Callable[[int], bytes]:
+    """Return a reader that reports how far a member is: a large one takes long.
+
+    Args:
+        read: Returns at most so many of the next bytes.
+        begun: How far the work was before this member.
+        report: Told how far it is.
+    """
+    size = begun.bytes
+
+    def reading(most: int) -> bytes:
+        nonlocal size
+        data = read(most)
+        size += len(data)
+        if report.is_due():
+            report(replace(begun, bytes=size))
+        return data
+
+    return reading
 
 
 def exactly(

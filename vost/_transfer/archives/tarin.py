@@ -8,7 +8,7 @@ from vost._model.errors import ArchiveError
 from vost._model.paths import encode_path
 from vost._model.progress import Progress
 from vost._transfer.archives.inflating import Inflated
-from vost._transfer.archives.members import Again, MemberContent, file_mode
+from vost._transfer.archives.members import Again, MemberContent, counted, file_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,8 +258,11 @@ class _TarImport:
             except tarfile.TarError as error:
                 raise damaged(error) from error
 
+        before = self._members.size - info.size
+        begun = Progress("importing", len(self._members.files), None, before, info.name)
         with member:
-            content = MemberContent(read, info.size, file_mode(info.mode), damaged)
+            reading = counted(read, begun, self._report)
+            content = MemberContent(reading, info.size, file_mode(info.mode), damaged)
             self._members.store(path, content)
 
     def _take_hard_link(self, name: str, path: str, target: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from vost._model.progress import Progress
@@ -71,10 +72,21 @@ def write_to_file(file: IO[bytes], pieces: Iterable[bytes]) -> None:
 def _reported(selection: Selection, total: int, report: ProgressReport) -> Iterator[Exported]:
     handled = 0
     for done, entry in enumerate(selection):
-        report(Progress("exporting", done, total, handled, entry.name))
-        yield entry
+        begun = Progress("exporting", done, total, handled, entry.name)
+        report(begun)
+        yield entry._replace(pieces=_counted(entry.pieces, begun, report))
         handled += entry.size
     report(Progress("exporting", total, total, handled), final=True)
+
+
+def _counted(pieces: Iterator[bytes], begun: Progress, report: ProgressReport) -> Iterator[bytes]:
+    """Report how far a file is: a large one takes long."""
+    size = begun.bytes
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if report.is_due():
+            report(replace(begun, bytes=size))
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from vost._model.errors import ArchiveError
 from vost._model.progress import Progress
 from vost._transfer.archives.formats import BZIP2
 from vost._transfer.archives.inflating import Inflated
-from vost._transfer.archives.members import MemberContent, exactly, file_mode
+from vost._transfer.archives.members import MemberContent, counted, exactly, file_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,8 +86,9 @@ def import_zip(
         handled = 0
         for done, item in enumerate(wanted.values()):
             check()
-            report(Progress("importing", done, len(wanted), handled, item.name))
-            _store(archive, item, members, check)
+            begun = Progress("importing", done, len(wanted), handled, item.name)
+            report(begun)
+            _store(archive, item, members, begun, check, report)
             handled += item.size
         report(Progress("importing", len(wanted), len(wanted), handled), final=True)
 
@@ -157,7 +158,14 @@ def _name(info: ZipInfo) -> str:
     return name
 
 
-def _store(archive: ZipFile, item: _Planned, members: Members, check: Callable[[], None]) -> None:
+def _store(
+    archive: ZipFile,
+    item: _Planned,
+    members: Members,
+    begun: Progress,
+    check: Callable[[], None],
+    report: ProgressReport,
+) -> None:
     def damaged(reason: object) -> ArchiveError:
         return _damaged(members, item.name, reason)
 
@@ -168,7 +176,8 @@ def _store(archive: ZipFile, item: _Planned, members: Members, check: Callable[[
             members.store_link(item.name, item.path, target)
         else:
             mode = file_mode(info.external_attr >> 16)
-            members.store(item.path, MemberContent(read, item.size, mode, damaged))
+            reading = counted(read, begun, report)
+            members.store(item.path, MemberContent(reading, item.size, mode, damaged))
 
 
 @contextmanager
