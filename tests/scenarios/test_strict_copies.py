@@ -169,6 +169,14 @@ async def test_second_edit_within_the_second_of_a_commit_is_noticed(store, here)
     assert changed(done.changes) == {"update": ["f"]}
 
 
+async def test_commit_of_the_future_hides_no_edit(store, here):
+    stop_clock(store, 4_000_000_000)
+    fs = await synced(store, here, OLD)
+    (here / "f").write_bytes(b"edited")
+    done = await fs.sync_in(here, "n", checksum=None)
+    assert changed(done.changes) == {"update": ["f"]}
+
+
 async def test_unchanged_files_are_not_reported(store, here):
     fs = await synced(store, here)
     (here / "f").write_bytes(b"f")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from vost._engine.comparing import compare_trees
@@ -34,9 +35,12 @@ class LastChanges:
         self._next: Commit | None = commit
         self._left = _MOST_COMMITS
         self._seconds: dict[str, int] = {}
+        self._now = time.time()
 
     def changed_after(self, path: str, seconds: int) -> bool:
         """Tell whether a file was certainly changed by a commit later than a moment.
+
+        A commit that claims to be of the future says nothing about that.
 
         Args:
             path: The file's path in the snapshot.
@@ -48,7 +52,7 @@ class LastChanges:
             if commit is None or commit.time_seconds <= seconds or not self._left:
                 return False
             self._look_at(commit)
-        return self._seconds[path] > seconds
+        return seconds < self._seconds[path] <= self._now
 
     def _look_at(self, commit: Commit) -> None:
         self._check()
