@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.support import archives
 from tests.support.commands import Vost
 from tests.support.gitcli import Git
+from tests.support.peaks import peak_of_command
 from vost_sync import FileType, GitStore
 
 HOSTILE = [
@@ -412,3 +414,32 @@ def test_interrupt_while_stdin_is_open_leaves_nothing(vost: Vost, tmp_path: Path
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err.strip()) == (130, b"Aborted!")
     assert os.listdir(tmp_path) == ["here"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["untar", "unzip"])
+def test_large_archive_on_a_pipe_takes_little_memory(
+    vost: Vost, tmp_path: Path, command: str
+) -> None:
+    large, report = Path("large"), tmp_path / "peak"
+    with large.open("wb") as file:
+        file.truncate(200 << 20)
+    if command == "untar":
+        with tarfile.open("x", "w") as tar:
+            tar.add(large)
+    else:
+        with zipfile.ZipFile("x", "w") as archive:
+            archive.write(large)
+    large.unlink()
+    reading, writing = os.pipe()
+    with Path("x").open("rb") as source:
+        feeder = subprocess.Popen(["cat"], stdin=source, stdout=writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stdin:
+        peak = peak_of_command([command], report, vost.environment(), stdin=stdin)
+    assert feeder.wait() == 0
+    assert peak < 120 << 20
+    with Path("out").open("wb") as out:
+        peak = peak_of_command(["tar", "-"], report, vost.environment(), stdout=out)
+    assert peak < 120 << 20
+    assert names(Path("out").read_bytes()) == ["large"]
