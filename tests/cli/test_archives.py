@@ -417,6 +417,16 @@ def test_interrupt_while_stdin_is_open_leaves_nothing(vost: Vost, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_two_imports_may_make_the_repository_at_once(vost: Vost) -> None:
+    for name in ("a", "b"):
+        Path(f"{name}.tar").write_bytes(archives.tar(archives.file(name, b"x" * 100_000)))
+    running = [vost.start("untar", f"{name}.tar") for name in ("a", "b")]
+    ended = [(process.communicate(timeout=60), process.returncode) for process in running]
+    assert ended == [((b"", b""), 0)] * 2
+    assert vost("ls") == "a\nb\n"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["untar", "unzip"])
 def test_large_archive_on_a_pipe_takes_little_memory(
     vost: Vost, tmp_path: Path, command: str

@@ -13,7 +13,7 @@ import asyncclick as click
 import vost
 from vost.cli import output, streams
 from vost.cli.completing import local_files
-from vost.cli.creating import existing_or_new
+from vost.cli.creating import existing_or_new, once_more
 from vost.cli.errors import Failure
 from vost.cli.formats import TAR, ZIP, archive_format, family_of_name
 from vost.cli.options import (
@@ -228,9 +228,26 @@ async def _import(
     writing: WriteOptions,
     limits: _Limits,
 ) -> None:
+    async def attempt() -> None:
+        await _import_once(session, file, family, branch, writing, limits)
+
     writing.check()
     if file != STANDARD_STREAM:
         _check_readable(file)
+    if os.path.isfile(file):
+        await once_more(attempt)
+    else:  # what comes through a pipe comes once
+        await attempt()
+
+
+async def _import_once(
+    session: Session,
+    file: str,
+    family: str,
+    branch: str | None,
+    writing: WriteOptions,
+    limits: _Limits,
+) -> None:
     existing = await session.open_existing()
     if existing is None:
         check_new_repository(session, writing, branch)
