@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import vost
 from vost._offload import inline
 from vost.cli import errors, output
 from vost.cli.completing import VARIABLE, local_files
+from vost.cli.descriptors import fill_gaps
 from vost.cli.session import Session
 
 if TYPE_CHECKING:
@@ -146,6 +148,8 @@ class Application(click.Group):
             _drop_output()
             raise click.exceptions.Exit(errors.CLOSED_PIPE) from None
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EBADF:
+                _drop_output()  # it would fail again
             if ctx.ensure_object(Session).verbose > 1:
                 output.note(traceback.format_exc().rstrip())
             failure: errors.Failure = errors.failure_of(error)
@@ -158,6 +162,7 @@ class Application(click.Group):
             SystemExit: Always, with the exit status.
         """
         self.is_alone = True
+        fill_gaps()
         terminated: list[int] = []
 
         def terminate(number: int, _: FrameType | None) -> None:
@@ -168,21 +173,35 @@ class Application(click.Group):
         try:
             # Not as click does it: importing what anyio.run needs takes longer than many commands.
             asyncio.run(self.main(*args, **kwargs))
-            sys.exit(0)
+            status: Any = 0
+        except SystemExit as end:
+            status = end.code
         except KeyboardInterrupt:
             with contextlib.suppress(OSError):
                 output.note("")
                 output.note("Aborted!")
-            sys.exit(errors.TERMINATED if terminated else errors.INTERRUPTED)
-        finally:
-            _flush()
+            status = errors.TERMINATED if terminated else errors.INTERRUPTED
+        except OSError as error:  # of --help: what commands raise is a message by now
+            status = _lost(error)
+        sys.exit(_flushed() or status)
 
 
-def _flush() -> None:
+def _flushed() -> int:
+    """Write what is still buffered for stdout; return a status other than 0 if that is an error."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
+    except OSError as error:
+        return _lost(error)
+    return 0
+
+
+def _lost(error: OSError) -> int:
+    """Say that output cannot be written and return the exit status."""
+    _drop_output()
+    output.note(f"Error: {errors.describe(error)}")
+    return errors.FAILURE
 
 
 def _drop_output() -> None:
