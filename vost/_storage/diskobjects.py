@@ -14,7 +14,6 @@ from .commitgraph import CommitGraph, read_graph
 from .damage import DamagedDataError, describe_damage
 from .deflate import Deflater
 from .deltas import DeltaBaseCache
-from .diskwriter import DiskWriter
 from .handles import HandleLimit
 from .leftovers import remove_leftovers
 from .loose import LooseObjects
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from vost._model.objects import ObjectHeader, ObjectType, Oid
 
+    from .diskwriter import DiskWriter
     from .protocols import CommitLink, ObjectStream
 
 _T = TypeVar("_T")
@@ -299,6 +299,8 @@ class DiskObjects:
 
     def writer(self) -> DiskWriter:
         """Begin one durable unit of new objects."""
+        from .diskwriter import DiskWriter  # late: most programs that read write nothing
+
         return DiskWriter(self._all(), self._deflater, lambda: self.fsync_loose)
 
     def close(self) -> None:

@@ -7,16 +7,20 @@ Commands are thin: they parse, call the async API of ``vost``, and print. They l
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING or find_spec("asyncclick") is not None:
+if TYPE_CHECKING:
     from vost.cli.app import main
 else:
+    try:
+        from vost.cli.app import main
+    except ModuleNotFoundError as error:
+        if error.name != "asyncclick":
+            raise
 
-    def main() -> NoReturn:
-        """Say what to install."""
-        sys.exit("The vost command is not installed whole: run `pip install 'vost[cli]'`")
+        def main() -> NoReturn:
+            """Say what to install."""
+            sys.exit("The vost command is not installed whole: run `pip install 'vost[cli]'`")
 
 
 __all__ = ("main",)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -22,6 +22,7 @@ from vost.cli.descriptors import fill_gaps
 from vost.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
     from types import FrameType
 
 # By command: its module in vost.cli.commands, and its summary, so that the help of all of them need
@@ -91,6 +92,13 @@ _LONG = frozenset(
     {"archive_in", "archive_out", "backup", "cp", "gc", "pack", "restore", "sync"}
     | {"tar", "untar", "unzip", "write", "zip"}
 )
+
+# These never wait for anything but such work: they do without an event loop as well.
+_SHORT = frozenset(
+    {"branch", "completion", "destroy", "diff", "hash", "info", "init", "log", "ls", "note"}
+    | {"redo", "reflog", "tag", "undo", ""}
+)
+_TAKES_PATH = re.compile("-[vq]*r|--repo")
 
 _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort)
 
@@ -171,8 +179,8 @@ class Application(click.Group):
 
         signal.signal(signal.SIGTERM, terminate)
         try:
-            # Not as click does it: importing what anyio.run needs takes longer than many commands.
-            asyncio.run(self.main(*args, **kwargs))
+            given = args[0] if args else kwargs.get("args")
+            _run(self.main(*args, **kwargs), sys.argv[1:] if given is None else given)
             status: Any = 0
         except SystemExit as end:
             status = end.code
@@ -184,6 +192,35 @@ class Application(click.Group):
         except OSError as error:  # of --help: what commands raise is a message by now
             status = _lost(error)
         sys.exit(_flushed() or status)
+
+
+def _run(command: Coroutine[Any, Any, object], args: Sequence[str]) -> None:
+    """Run a command: in an event loop if it needs one, whose import takes longer than many do.
+
+    Raises:
+        RuntimeError: If it turns out to need one after all.
+    """
+    if _command_name(args) not in _SHORT:
+        import asyncio  # late: see above
+
+        asyncio.run(command)
+        return
+    try:
+        command.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("a command without an event loop waited for something")
+
+
+def _command_name(args: Sequence[str]) -> str:
+    """Return the name of the command in a command line; ``""``: there is none."""
+    words = iter(args)
+    for word in words:
+        if _TAKES_PATH.fullmatch(word):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def _flushed() -> int:

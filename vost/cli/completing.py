@@ -6,7 +6,6 @@ is nothing to offer: nobody wants an error message while typing.
 
 from __future__ import annotations
 
-import asyncio
 import stat
 import threading
 from typing import TYPE_CHECKING
@@ -104,6 +103,8 @@ def _asked(ctx: click.Context, ask: Callable[[vost.GitStore], Awaitable[list[str
             await store.close()
 
     def work() -> None:
+        import asyncio  # late: only shells ask for it
+
         try:
             asyncio.run(answer())
         except Exception:  # noqa: BLE001 - there is nobody to tell

@@ -7,7 +7,6 @@ it is, and as lone surrogates in JSON.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from textwrap import indent
@@ -63,12 +62,12 @@ def as_json(value: object, *, indent: int | None = None) -> None:
         value: What ``json`` can write.
         indent: Blanks for each level; ``None``: all on one line.
     """
-    _write(sys.stdout, json.dumps(value, indent=indent) + "\n")
+    _write(sys.stdout, _json(value, indent) + "\n")
 
 
 def as_jsonl(values: Iterable[object]) -> None:
     """Print values as JSON on stdout, one per line."""
-    _write(sys.stdout, "".join(f"{json.dumps(value)}\n" for value in values))
+    _write(sys.stdout, "".join(f"{_json(value)}\n" for value in values))
 
 
 async def stream(
@@ -95,7 +94,7 @@ async def stream(
             as_jsonl([value(item)])
         else:
             raw(",\n" if number else "[\n")
-            raw(indent(json.dumps(value(item), indent=2), "  "))
+            raw(indent(_json(value(item), 2), "  "))
         if interactive:
             flush()
         number += 1
@@ -144,6 +143,12 @@ def record(values: Mapping[str, str], key: str, output_format: str) -> None:
 def flush() -> None:
     """Let what was printed on stdout be seen: for commands that go on for long."""
     sys.stdout.flush()
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    import json  # late: most commands print text
+
+    return json.dumps(value, indent=indent)
 
 
 def _write(stream: TextIO, text: str) -> None:

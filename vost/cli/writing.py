@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,6 +98,9 @@ async def until_current(attempt: Callable[[], Awaitable[vost.FS]]) -> vost.FS:
     Raises:
         Failure: If somebody was faster again and again.
     """
+    import asyncio  # late: not every command that comes by here commits
+    import random
+
     for number in range(_RETRIES + 1):
         if number:
             await asyncio.sleep(random.uniform(0, _DELAY * 2**number))
