@@ -36,7 +36,7 @@ class ExportOperations(Snapshot):
         ignore_existing: bool = False,
         delete: bool = False,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         mode: FileType | int | None = None,
         exact: bool = False,
         strict: bool = False,
@@ -62,8 +62,8 @@ class ExportOperations(Snapshot):
             ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
                 is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
-                than the commit count as unchanged. In a dry run without ``delete``, false takes
-                all that exists for an update.
+                than the commit count as unchanged. ``None``: compare, but in a dry run without
+                ``delete`` all that exists counts as an update.
             mode: File mode for all regular files; ``None``: each its own.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
@@ -110,10 +110,10 @@ class ExportOperations(Snapshot):
                 ignore_existing=ignore_existing,
                 delete=delete,
                 ignore_errors=ignore_errors,
-                checksum=checksum,
+                checksum=checksum is not False,
                 strict=strict,
                 mode=kind,
-                by_existence=dry_run and not delete and not checksum,
+                by_existence=dry_run and not delete and checksum is None,
             )
             newest = max(commits, key=lambda each: each.time_seconds, default=commit)
             job = self._job(newest, options, progress)

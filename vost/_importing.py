@@ -69,8 +69,8 @@ class ImportOperations(Snapshot):
                 the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
                 the snapshot's commit counts as unchanged; if ``None``, one that is older than the
-                commit that last changed what is in its place. In a dry run without ``delete``,
-                false takes all that exists for an update.
+                commit that last changed what is in its place, and in a dry run without ``delete``
+                all that exists counts as an update.
             exclude: What to leave out.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
@@ -115,7 +115,7 @@ class ImportOperations(Snapshot):
             checksum=checksum,
             rules=_rules(exclude),
             strict=strict,
-            by_existence=dry_run and not delete and checksum is False,
+            by_existence=dry_run and not delete and checksum is None,
         )
         options = self._options(message, "cp", parents)
         return await self._import(request, options, progress, dry_run=dry_run)

@@ -750,8 +750,8 @@ class FS(Facade["vost.FS"]):
                 the place of a source that fails is not deleted.
             checksum: With ``delete``: compare contents. If false, a file that is not younger than
                 the snapshot's commit counts as unchanged; if ``None``, one that is older than the
-                commit that last changed what is in its place. In a dry run without ``delete``,
-                false takes all that exists for an update.
+                commit that last changed what is in its place, and in a dry run without ``delete``
+                all that exists counts as an update.
             exclude: What to leave out.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
@@ -878,7 +878,7 @@ class FS(Facade["vost.FS"]):
         ignore_existing: bool = False,
         delete: bool = False,
         ignore_errors: bool = False,
-        checksum: bool = True,
+        checksum: bool | None = True,
         mode: FileType | int | None = None,
         exact: bool = False,
         strict: bool = False,
@@ -904,8 +904,8 @@ class FS(Facade["vost.FS"]):
             ignore_errors: Go on after what fails; ``changes.errors`` of the result names it. What
                 is at the place of a source that does not exist is not deleted.
             checksum: Compare contents; if false, with ``delete`` local files that are no younger
-                than the commit count as unchanged. In a dry run without ``delete``, false takes
-                all that exists for an update.
+                than the commit count as unchanged. ``None``: compare, but in a dry run without
+                ``delete`` all that exists counts as an update.
             mode: File mode for all regular files; ``None``: each its own.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place

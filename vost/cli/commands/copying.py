@@ -250,9 +250,7 @@ def _checksum_in(copying: Copying) -> bool | None:
     Whoever deletes trusts times only where they leave no doubt; and a plan without ``--delete``
     shows all that would be written, equal or not.
     """
-    if copying.checksum:
-        return True
-    return None if copying.delete else False
+    return True if copying.checksum else None
 
 
 def _print_plan_in(
@@ -292,7 +290,7 @@ async def _copy_out(session: Session, copying: Copying) -> None:
             ignore_existing=copying.ignore_existing,
             delete=copying.delete,
             ignore_errors=copying.ignore_errors,
-            checksum=copying.checksum or copying.delete or not copying.dry_run,
+            checksum=True if copying.checksum or copying.delete else None,
             mode=copying.kind,
             exact=exact,
             strict=True,
