@@ -8,42 +8,17 @@ from typing import cast
 
 import pytest
 
+from tests.cli.copying import LOCAL, added, fill
 from tests.support.commands import Vost
 from tests.support.gitcli import Git
-from tests.support.localtrees import Link, Program, local_contents, make_tree
+from tests.support.localtrees import local_contents, make_tree
 from vost_sync import FS, FileType, GitStore
-
-FILES = {"a.txt": b"a", "d/x": b"x", "d/e/y": b"y", "d/.dot": b"dot"}
-ONLY_READING = "--ref/--path/--match/--before only apply when reading from repo"
-LOCAL = {
-    "f": b"f",
-    "run": Program(b"#!"),
-    "ln": Link("f"),
-    "dangling": Link("nowhere"),
-    "l/x": b"x",
-    "l/e/y.py": b"y",
-    "l/e/z.py": b"z",
-    "l/.dot": b"dot",
-    "m/x": b"other",
-}
 
 
 @pytest.fixture(autouse=True)
 def filled(store: GitStore, here: Path) -> FS:
-    """Fill ``main``, with ``dev`` at the same commit, a tag ``v1``, and the current directory."""
-    main = store.branches["main"].apply(FILES)
-    store.tags["v1"] = main
-    store.branches["dev"] = main
-    make_tree(here, LOCAL)
-    return main
-
-
-def files(store: GitStore, branch: str = "main") -> set[str]:
-    return set(store.branches[branch].ls(recursive=True))
-
-
-def added(store: GitStore, branch: str = "main") -> set[str]:
-    return files(store, branch) - set(FILES)
+    """Fill the repository and the current directory."""
+    return fill(store, here)
 
 
 # --- from disk
