@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -120,13 +121,14 @@ class Terminal:
     def __init__(self, vost: Vost, *args: str, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
         self.shown = b""
+        self._news = threading.Event()
         self.process = subprocess.Popen(
-            command_line(*args),
+            # In a session of its own, with this terminal as the one whose Ctrl-C reaches it.
+            ["setsid", "--ctty", *command_line(*args)],
             stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=theirs,
             env=vost.environment() | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment,
-            start_new_session=True,
         )
         os.close(theirs)
         self._thread = threading.Thread(target=self._watch)
@@ -139,8 +141,22 @@ class Terminal:
             except OSError:  # nobody has it open any more
                 return
             self.shown += chunk
+            self._news.set()
             if not chunk:
                 return
+
+    def press(self, keys: bytes) -> None:
+        """Press keys at the terminal."""
+        os.write(self._ours, keys)
+
+    def wait_for(self, text: bytes) -> None:
+        """Wait until something is shown."""
+        until = time.monotonic() + TIMEOUT
+        while text not in self.shown:
+            assert self.process.poll() is None, self.shown
+            assert time.monotonic() < until, self.shown
+            self._news.wait(0.1)
+            self._news.clear()
 
     def end(self) -> int:
         """Wait until the command has ended and return its exit status."""
@@ -188,3 +204,17 @@ def test_progress_without_colour_has_no_colour(vost: Vost, many_files: Path) -> 
     assert b" 3000 " in terminal.shown
     assert b"\x1b[3" not in terminal.shown.replace(b"\x1b[3K", b"")
     assert b"\x1b[38" not in terminal.shown
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_a_terminal_ends_a_long_copy_and_leaves_nothing(
+    vost: Vost, repository: Path, here: Path
+) -> None:
+    with (here / "large").open("wb") as file:
+        file.truncate(1 << 40)  # an hour's work
+    terminal = Terminal(vost, "cp", "large", ":")
+    terminal.wait_for(b"iB/s")
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert terminal.shown.endswith(b"\r\nAborted!\r\n")
+    assert sorted(os.listdir(repository.parent)) == ["here"]

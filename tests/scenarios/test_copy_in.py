@@ -465,6 +465,20 @@ async def test_progress_is_reported(store, here):
     assert seen[-1].bytes == len(b"alpha" + b"dot" + b"beta")
 
 
+@pytest.mark.slow
+async def test_progress_goes_on_within_a_large_file(disk_store, tmp_path):
+    (tmp_path / "s").mkdir()
+    with (tmp_path / "s" / "large").open("wb") as file:
+        file.truncate(1 << 30)
+    seen = []
+    fs = await main(disk_store)
+    await fs.copy_in(f"{tmp_path}/s/", "", progress=seen.append, dry_run=True)
+    within = [report.bytes for report in seen if 0 < report.bytes < 1 << 30]
+    assert within == sorted(set(within))
+    assert len(within) > 1
+    assert seen[-1].bytes == 1 << 30
+
+
 async def test_the_largest_and_the_smallest_files_arrive(store, tmp_path):
     sizes = (0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5 << 20)
     make_tree(tmp_path / "s", {str(size): os.urandom(100) * (size // 100 + 1) for size in sizes})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from vost._engine.localfiles import STREAM_THRESHOLD, HashingSink, ReadFile, read_into
+from vost._engine.localfiles import CHUNK, STREAM_THRESHOLD, HashingSink, ReadFile, read_into
 from vost._model.objects import ObjectType, hash_object
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ class FileReader:
         repository: What exists already.
         blobs: Where blobs go.
         check: Called between pieces; raises when the caller was cancelled.
+
+    Attributes:
+        bytes: How many bytes of files were read so far.
     """
 
     def __init__(self, repository: Repository, blobs: BlobStore, check: Callable[[], None]) -> None:
@@ -81,7 +84,9 @@ class FileReader:
         self._check = check
         self.bytes = 0
 
-    def read(self, descriptor: int, shown: str, size: int, old: Entry | None) -> ReadFile:
+    def read(
+        self, descriptor: int, shown: str, size: int, old: Entry | None, tick: Callable[[], None]
+    ) -> ReadFile:
         """Read an open regular file into a blob.
 
         Args:
@@ -89,21 +94,33 @@ class FileReader:
             shown: Its path, for messages.
             size: Its size in bytes when it was looked at.
             old: What the repository has at its place; the same content is not stored again.
+            tick: Called between the pieces of a large file, when ``bytes`` has been counted on.
 
         Raises:
             OSError: If it cannot be read, changes meanwhile, or is no regular file.
         """
         sink = self._blobs.sink()
-        self.bytes += size
+        before, after = self.bytes, self.bytes + size
         if size <= STREAM_THRESHOLD:
+            self.bytes = after
             return read_into(descriptor, shown, sink, self._check, old.oid if old else None)
-        if old is not None and self._repository.blob_size(old.oid) == size:
-            # To compress it and then find that it is there already would take much longer.
-            found = read_into(descriptor, shown, HashingSink(), self._check)
-            if found.oid == old.oid:
-                return found
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return read_into(descriptor, shown, sink, self._check)
+
+        def count() -> None:
+            self.bytes = min(self.bytes + CHUNK, after)
+            self._check()
+            tick()
+
+        try:
+            if old is not None and self._repository.blob_size(old.oid) == size:
+                # To compress it and then find that it is there already would take much longer.
+                found = read_into(descriptor, shown, HashingSink(), count)
+                if found.oid == old.oid:
+                    return found
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                self.bytes = before
+            return read_into(descriptor, shown, sink, count)
+        finally:
+            self.bytes = after
 
     def link(self, target: bytes, old: Entry | None) -> Oid:
         """Return the id of the blob that holds the target of a symbolic link."""

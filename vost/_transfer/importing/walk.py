@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.lastchanges import LastChanges
@@ -362,8 +363,7 @@ class Walk:
     def _file(self, place: Place, found: _Found) -> None:
         """Plan for one file or link."""
         self._check()
-        if self._report.is_due():
-            self._report(self._progress(found.local))
+        self._tell(found.local)
         mode, old = found.status.st_mode, found.old
         if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
             self._plan.warn(found.local, f"Left out: it is {kind_of(mode)}, not a file")
@@ -406,7 +406,8 @@ class Walk:
         descriptor = os.open(found.target, flags, dir_fd=found.directory)
         try:
             compared = old if old is not None and old.mode != MODE_TREE else None
-            read = self._reader.read(descriptor, found.local, found.status.st_size, compared)
+            size, tick = found.status.st_size, partial(self._tell, found.local)
+            read = self._reader.read(descriptor, found.local, size, compared, tick)
         finally:
             os.close(descriptor)
         if found.record is not None and read.lasting:
@@ -513,6 +514,10 @@ class Walk:
             raise error
         self._plan.failed(local, error)
         self._plan.failures += 1
+
+    def _tell(self, local: str) -> None:
+        if self._report.is_due():
+            self._report(self._progress(local))
 
     def _progress(self, local: str | None) -> Progress:
         return Progress("importing", self._plan.done, None, self._reader.bytes, local)
