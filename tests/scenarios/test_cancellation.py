@@ -20,7 +20,7 @@ from vost._offload import observe_hops
 
 pytestmark = pytest.mark.parametrize("anyio_backend", ASYNC_FACES, ids=face_id)
 
-HUGE = 1 << 30  # bytes: seconds of work, of which the tests see the beginning
+HUGE = 1 << 34  # bytes: many seconds of work, of which the tests see the beginning
 
 
 async def cancelled(operation, when):
