@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Vost
+from tests.support.gitcli import Git
 from tests.support.localtrees import make_tree
 from vost_sync import GitStore
 
@@ -97,6 +99,29 @@ def test_root_is_shown_as_a_slash_and_tag_names_the_first_commit(
     watch.stop()
     store = GitStore.open(repository, create=False)
     assert store.tags["t"].read("a") == b"1"
+
+
+def test_tag_names_the_first_commit_also_if_the_first_try_came_too_late(
+    start: Start, here: Path, repository: Path, store: GitStore, git: Git
+) -> None:
+    elsewhere = store.branches.create("other").write("x", b"1").commit_hash
+    known = set(repository.glob("objects/*/*"))
+    with (repository / "vost.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        watch = start("w", "--tag", "t")
+        watch.line()
+        while set(repository.glob("objects/*/*")) == known:  # it has not read the branch yet
+            assert watch.process.poll() is None
+        git(repository, "update-ref", "refs/heads/main", elsewhere)
+    assert watch.error() == "WARNING: Stale snapshot on initial sync, will retry"
+    watch.expect("+2 -1")
+    (here / "w/a").write_bytes(b"2")
+    watch.expect("~1")
+    watch.stop()
+    tagged = GitStore.open(repository, create=False).tags["t"]
+    assert tagged.read("a") == b"1"
+    assert tagged.parent is not None
+    assert tagged.parent.commit_hash == elsewhere
 
 
 def test_errors_do_not_end_it_and_nothing_is_deleted(

@@ -81,6 +81,7 @@ class _Watch:
         self._local = syncing.source.path
         self._repository = os.path.realpath(session.path)
         self._is_first = True
+        self._is_tagged = False
         self._retry = False
 
     async def run(self) -> None:
@@ -146,7 +147,7 @@ class _Watch:
         initial, self._is_first = self._is_first, False
         self._retry = False
         syncing, writing = self._syncing, self._syncing.writing
-        if not initial and not writing.force_tag:
+        if self._is_tagged and not writing.force_tag:
             syncing = replace(syncing, writing=replace(writing, tag=None))
         try:
             resolver = Resolver(self._store, syncing.branch)
@@ -165,6 +166,7 @@ class _Watch:
             what = "Initial sync" if initial else "Sync"
             output.note(f"ERROR: {what} failed: {failure.message}")
         else:
+            self._is_tagged = True
             self._report(done)
 
     def _report(self, done: vost.FS) -> None:
