@@ -126,6 +126,7 @@ class ArchiveOperations(Snapshot):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
         strict: bool = True,
+        replace: bool = True,
         max_size: int | None = 10 << 30,
         max_members: int | None = 1_000_000,
         progress: Callable[[Progress], None] | None = None,
@@ -148,6 +149,8 @@ class ArchiveOperations(Snapshot):
             strict: Refuse absolute names, links that may lead outside, members that are there
                 twice, files that are also directories, and a tar without an end mark. Otherwise
                 the leading slash is dropped, the last member wins, and the rest is a warning.
+            replace: Let a file take the place of a directory of the snapshot, and a directory that
+                of a file.
             max_size: Bytes that all members may have together, uncompressed; ``None``: no limit.
             max_members: How many members there may be; ``None``: no limit.
             progress: Called a few times a second with how far the work is.
@@ -157,7 +160,9 @@ class ArchiveOperations(Snapshot):
                 without any file, or if it holds what is refused, ``..`` in a name always.
             TypeError: If ``source`` is neither a path nor a binary file object.
             FileNotFoundError: If there is no such archive.
-            IsADirectoryError: If it is a directory.
+            IsADirectoryError: If it is a directory; without ``replace``, also if a directory of the
+                snapshot is in the way.
+            NotADirectoryError: Without ``replace``, if a file of the snapshot is.
             PermissionError: If the snapshot is read-only.
             StaleSnapshotError: If the branch has advanced.
 
@@ -179,7 +184,7 @@ class ArchiveOperations(Snapshot):
             from vost._transfer.archives.members import Limits  # late, as all that copies
             from vost._transfer.archives.reading import ImportOptions, import_archive
 
-            options = ImportOptions(directory, chosen, Limits(largest, most), strict)
+            options = ImportOptions(directory, chosen, Limits(largest, most), strict, replace)
             warnings.extend(import_archive(draft, place, options, spool_dir, check, report))
 
         fs = await self._commit_edits(stage, recorded)

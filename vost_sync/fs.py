@@ -1265,6 +1265,7 @@ class FS(Facade["vost.FS"]):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
         strict: bool = True,
+        replace: bool = True,
         max_size: int | None = 10 << 30,
         max_members: int | None = 1_000_000,
         progress: Callable[[Progress], None] | None = None,
@@ -1287,6 +1288,8 @@ class FS(Facade["vost.FS"]):
             strict: Refuse absolute names, links that may lead outside, members that are there
                 twice, files that are also directories, and a tar without an end mark. Otherwise
                 the leading slash is dropped, the last member wins, and the rest is a warning.
+            replace: Let a file take the place of a directory of the snapshot, and a directory that
+                of a file.
             max_size: Bytes that all members may have together, uncompressed; ``None``: no limit.
             max_members: How many members there may be; ``None``: no limit.
             progress: Called a few times a second with how far the work is.
@@ -1296,7 +1299,9 @@ class FS(Facade["vost.FS"]):
                 without any file, or if it holds what is refused, ``..`` in a name always.
             TypeError: If ``source`` is neither a path nor a binary file object.
             FileNotFoundError: If there is no such archive.
-            IsADirectoryError: If it is a directory.
+            IsADirectoryError: If it is a directory; without ``replace``, also if a directory of the
+                snapshot is in the way.
+            NotADirectoryError: Without ``replace``, if a file of the snapshot is.
             PermissionError: If the snapshot is read-only.
             StaleSnapshotError: If the branch has advanced.
 
@@ -1312,6 +1317,7 @@ class FS(Facade["vost.FS"]):
                     message=message,
                     parents=aio_each(parents),
                     strict=strict,
+                    replace=replace,
                     max_size=max_size,
                     max_members=max_members,
                     progress=progress,

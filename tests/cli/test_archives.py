@@ -230,6 +230,20 @@ def test_import_lies_over_the_branch(vost: Vost, filled: GitStore, git: Git) -> 
     assert git(repository, "ls-tree", "dev", "a.txt").startswith("100755")
 
 
+@pytest.mark.parametrize(
+    "name, message", [("bin", "Is a directory: bin"), ("a.txt/x", "Not a directory: a.txt")]
+)
+def test_import_replaces_no_directory_by_a_file_and_none_by_a_directory(
+    vost: Vost, filled: GitStore, git: Git, name: str, message: str
+) -> None:
+    before = filled.branches["main"].commit_hash
+    Path("x.zip").write_bytes(archives.zipped(("new", b"1"), (name, b"2")))
+    Path("x.tar").write_bytes(archives.tar(archives.file("new"), archives.file(name)))
+    for command in ("archive_in x.zip", "archive_in x.tar", "unzip x.zip", "untar x.tar"):
+        assert vost.fails(*command.split(), "--tag", "t") == message
+    assert git(vost.repository, "for-each-ref", "--format=%(objectname)") == before
+
+
 def test_what_changes_nothing_makes_no_commit_but_a_tag(vost: Vost, git: Git) -> None:
     vost("untar", input=TAR)
     vost("untar", "--tag", "t", input=TAR)

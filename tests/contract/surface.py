@@ -149,7 +149,7 @@ ADDED_METHODS = {
         "archive": 'format, *, path="", progress=None',
         "archive_out": 'target, *, format=None, path="", progress=None',
         "archive_in": 'source, dest="", *, format=None, message=None, parents=None, strict=True,'
-        " max_size=10 << 30, max_members=1_000_000, progress=None",
+        " replace=True, max_size=10 << 30, max_members=1_000_000, progress=None",
     },
 }
 """Methods beyond the contract."""

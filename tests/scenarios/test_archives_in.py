@@ -88,6 +88,31 @@ async def test_a_destination_in_the_way_gives_way(store):
     assert sorted(entry.path for entry in done.changes.delete) == ["d", "e/x"]
 
 
+@pytest.mark.parametrize(
+    "name, error, words",
+    [
+        ("e", IsADirectoryError, "Is a directory: in/e"),
+        ("e/x", IsADirectoryError, "Is a directory: in/e/x"),
+        ("d/x", NotADirectoryError, "Not a directory: in/d"),
+        ("d/x/y", NotADirectoryError, "Not a directory: in/d"),
+        ("l/x", NotADirectoryError, "Not a directory: in/l"),
+    ],
+)
+async def test_nothing_gives_way_when_that_is_asked_for(store, name, error, words):
+    there = {"in/d": b"a file", "in/l": WriteEntry(target="e"), "in/e/x/y": b"in directories"}
+    fs = await (await store.branches["main"]).apply(there)
+    for data in both(("new", b"1"), (name, b"2")):
+        with pytest.raises(error) as raised:
+            await fs.archive_in(io.BytesIO(data), "in", replace=False)
+        assert str(raised.value) == words
+    assert await tip(store) == fs.commit_hash
+    for data in both(("d", b"1"), ("l", b"2"), ("e/x/y", b"3"), ("e/z/new", b"4")):
+        done = await fs.archive_in(io.BytesIO(data), "in", replace=False)
+        expected = {"in/d": b"1", "in/l": b"2", "in/e/x/y": b"3", "in/e/z/new": b"4"}
+        assert await contents(done) == expected
+        fs = await done.undo()
+
+
 async def test_what_changes_nothing_is_no_commit(store):
     fs = await (await store.branches["main"]).write("f", b"1")
     assert fs.changes is not None

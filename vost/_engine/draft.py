@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from vost._engine.branches import TAGS, point, pointing
 from vost._engine.commits import Commit, parse_commit, serialize_commit
 from vost._engine.contents import Place
-from vost._engine.lookup import find
+from vost._engine.lookup import find, require_free
 from vost._engine.staging import Staging, build_tree, report_changes
 from vost._model.errors import (
     Busy,
@@ -118,6 +118,15 @@ class Draft:
             RefNotFoundError: If it is gone.
         """
         require_current(self._repository, self._ref, self._base)
+
+    def require_free(self, path: str) -> None:
+        """Check that a file at ``path`` would take the place of nothing but a file.
+
+        Raises:
+            PathNotDirectoryError: If a parent of the path is no directory in the snapshot.
+            PathIsDirectoryError: If it is one.
+        """
+        require_free(self._repository, self._base.tree, path)
 
     def put_many(self, items: Sequence[tuple[str, Content]]) -> None:
         """Store contents and stage them at their paths, in order.

@@ -133,6 +133,31 @@ def require_directory(reader: Reader, root: Oid, path: str) -> Entry:
     return entry
 
 
+def require_free(reader: Reader, root: Oid, path: str) -> None:
+    """Check that a file at ``path`` would take the place of nothing but a file.
+
+    Raises:
+        PathNotDirectoryError: If a parent of the path is no directory.
+        PathIsDirectoryError: If it is a directory.
+    """
+    oid = root
+    *parents, name = encode_path(path).split(b"/")
+    try:
+        for depth, parent in enumerate(parents, start=1):
+            entry = reader.tree(oid).find(parent)
+            if entry is None:
+                return
+            if entry.mode != MODE_TREE:
+                blocking = "/".join(path.split("/")[:depth])
+                raise PathNotDirectoryError(f"Not a directory: {blocking}")
+            oid = entry.oid
+        entry = reader.tree(oid).find(name)
+    except DAMAGE as error:
+        _raise_at(path, error)
+    if entry is not None and entry.mode == MODE_TREE:
+        raise PathIsDirectoryError(f"Is a directory: {path}")
+
+
 def _raise_absent(reader: Reader, root: Oid, path: str) -> NoReturn:
     parts = path.split("/")
     for length in range(1, len(parts)):

@@ -64,6 +64,7 @@ class Members:
         archive: What messages call it.
         strict: Whether what is merely suspicious is refused; otherwise it is a warning.
         limits: What the archive may hold.
+        claim: Told the path of what is to be imported; raises if it must not be.
         put: Takes path and content of what is imported.
     """
 
@@ -71,6 +72,7 @@ class Members:
         self,
         archive: str,
         limits: Limits,
+        claim: Callable[[str], None],
         put: Callable[[str, Content], Entry],
         *,
         strict: bool,
@@ -82,6 +84,7 @@ class Members:
         self.size = 0
         self.strict = strict
         self._limits = limits
+        self._claim = claim
         self._put = put
         self._directories: set[str] = set()
         self._names_size = 0
@@ -155,6 +158,7 @@ class Members:
 
         Raises:
             ArchiveError: If the name is unsafe, or was there already in strict mode.
+            OSError: If something is in its place that is to stay.
         """
         path = self.path_of(name)
         if not path:
@@ -170,6 +174,7 @@ class Members:
             self._clash(name, path)
             self._forget_below(path)
         self._claim_directories(name, path)
+        self._claim(path)
         if "\\" in path:
             self.warn(name, f"backslashes in a name are directories on Windows: {name}")
         elif _DRIVE.match(path):

@@ -38,12 +38,14 @@ class ImportOptions(NamedTuple):
         format: One of ``FORMATS``; ``None``: by the data, then by the name.
         limits: What it may hold at most.
         strict: Whether what is suspicious is refused or a warning.
+        replace: Whether a file may take the place of a directory, and a directory that of a file.
     """
 
     dest: str
     format: str | None
     limits: Limits
     strict: bool
+    replace: bool
 
 
 class _Kept:
@@ -80,8 +82,13 @@ def import_archive(
         ArchiveError: If it is damaged, holds what is refused, or holds no files.
         ValueError: If its format is not recognised.
         FileNotFoundError, IsADirectoryError, OSError: If it cannot be read.
+        IsADirectoryError, NotADirectoryError: If a directory or a file is in the way and stays.
     """
     prefix = options.dest + "/" if options.dest else ""
+
+    def claim(path: str) -> None:
+        if not options.replace:
+            draft.require_free(prefix + path)
 
     def put(path: str, content: Content) -> Entry:
         kept = _Kept(content)
@@ -90,7 +97,7 @@ def import_archive(
         return kept.entry
 
     with opened(source) as found:
-        members = Members(found.name, options.limits, put, strict=options.strict)
+        members = Members(found.name, options.limits, claim, put, strict=options.strict)
         family, compression = _judge(found, options.format)
         if family == ZIP:
             _import_zip(found, members, spool_dir, check, report)

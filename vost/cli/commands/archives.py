@@ -277,6 +277,7 @@ async def _read(
             format=family,
             message=message,
             strict=False,
+            replace=False,
             max_size=limits.size or None,
             max_members=limits.members or None,
             progress=counter,
