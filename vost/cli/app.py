@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import signal
 import sys
 import traceback
 from importlib import import_module
@@ -15,15 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import asyncclick as click
 
 import vost
-from vost._offload import inline
-from vost.cli import errors, output
+from vost.cli import errors, interrupts, output
 from vost.cli.completing import VARIABLE, local_files
 from vost.cli.descriptors import fill_gaps
 from vost.cli.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
-    from types import FrameType
 
 # By command: its module in vost.cli.commands, and its summary, so that the help of all of them need
 # not import them. A command pays only for what it needs itself.
@@ -146,10 +143,15 @@ class Application(click.Group):
 
         Raises:
             Failure: In place of each error.
+            UsageError: If the command line is wrong.
             Exit: If nobody reads the output any more.
         """
         try:
             return await super().invoke(ctx)
+        except click.UsageError as error:
+            # Some of click's messages have arguments as they are.
+            error.message = output.printable(error.message)  # type: ignore[misc]
+            raise
         except _PASSED_ON:
             raise
         except BrokenPipeError:
@@ -171,26 +173,22 @@ class Application(click.Group):
         """
         self.is_alone = True
         fill_gaps()
-        terminated: list[int] = []
-
-        def terminate(number: int, _: FrameType | None) -> None:
-            terminated.append(number)
-            signal.raise_signal(signal.SIGINT)
-
-        signal.signal(signal.SIGTERM, terminate)
         try:
             given = args[0] if args else kwargs.get("args")
             _run(self.main(*args, **kwargs), sys.argv[1:] if given is None else given)
             status: Any = 0
         except SystemExit as end:
             status = end.code
+            if isinstance(end.__context__, click.Abort):  # click's own status for it is 1
+                status = interrupts.exit_status()
         except KeyboardInterrupt:
             with contextlib.suppress(OSError):
                 output.note("")
                 output.note("Aborted!")
-            status = errors.TERMINATED if terminated else errors.INTERRUPTED
+            status = interrupts.exit_status()
         except OSError as error:  # of --help: what commands raise is a message by now
             status = _lost(error)
+        interrupts.guard()
         sys.exit(_flushed() or status)
 
 
@@ -200,16 +198,32 @@ def _run(command: Coroutine[Any, Any, object], args: Sequence[str]) -> None:
     Raises:
         RuntimeError: If it turns out to need one after all.
     """
-    if _command_name(args) not in _SHORT:
-        import asyncio  # late: see above
-
-        asyncio.run(command)
-        return
+    name = _command_name(args)
     try:
+        _import_command(name)
+        if name not in _SHORT:
+            import asyncio  # late: see above
+
+            interrupts.raise_interrupts()
+            asyncio.run(command)
+            return
+        interrupts.raise_interrupts()
         command.send(None)
     except StopIteration:
         return
+    finally:
+        command.close()  # else it would complain that nobody waited for it
     raise RuntimeError("a command without an event loop waited for something")
+
+
+def _import_command(name: str) -> None:
+    """Import what a command needs while an interrupt still ends the process on the spot.
+
+    An event loop would let it cancel the command, which would not notice before it has to wait.
+    """
+    if name in _COMMANDS:
+        with contextlib.suppress(ImportError):  # to be reported when the command is looked up
+            import_module(f"vost.cli.commands.{_COMMANDS[name][0]}")
 
 
 def _command_name(args: Sequence[str]) -> str:
@@ -268,6 +282,8 @@ def main(ctx: click.Context, repo: str | None, verbose: int, *, quiet: bool) -> 
     """
     ctx.obj = Session(repo=repo or None, verbose=verbose, quiet=quiet)
     if main.is_alone and ctx.invoked_subcommand not in _LONG:
+        from vost._offload import inline  # late: the help of all commands needs nothing of it
+
         # asyncio's own handler would wait for blocking work.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupts.raise_interrupts()
         ctx.with_resource(inline())

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vost.cli.output import size
+from vost.cli.output import printable, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def progress_bar(session: Session) -> Iterator[Callable[[vost.Progress], None] |
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TextColumn("{task.fields[amount]}"),
@@ -47,7 +47,7 @@ def progress_bar(session: Session) -> Iterator[Callable[[vost.Progress], None] |
             rate = f", {size(report.bytes / seconds)}/s" if report.bytes and seconds else ""
             bar.update(
                 task,
-                description=report.phase,
+                description=printable(report.phase),  # a server may have said it
                 completed=report.done,
                 total=report.total,
                 count=f"{report.done}{total}",
