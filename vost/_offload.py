@@ -19,14 +19,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import anyio
 
 from vost._model.errors import Busy, LockedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
     from types import ModuleType
 
     from anyio.lowlevel import RunVar
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     Ts = TypeVarTuple("Ts")
+    _Rounds = dict[Hashable, tuple["_Round[Any] | None", "_Round[Any] | None"]]
 
 T = TypeVar("T")
 
@@ -101,6 +102,47 @@ async def run(fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
         hop.cancelled = type(error)
         await hop.end()
         raise
+
+
+async def run_shared(question: Hashable, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+    """Make a blocking call that answers all who ask the same while it has not begun.
+
+    Who asks gets an answer that was looked for after that: never one of a call that was under way.
+    While one is, all others wait together for the next. A thousand tasks that look at the same
+    branch at once so cost two hops.
+
+    Args:
+        question: What is asked, of what: equal questions have equal answers.
+        fn: Finds the answer.
+        args: For ``fn``.
+    """
+    if _inline.get():
+        return fn(*args)
+    rounds = _rounds_of_loop()
+    while True:
+        before, following = rounds.get(question, (None, None))
+        if following is not None:
+            await following.over.wait()
+            if following.outcome is not None:
+                return cast("T", following.outcome.get())
+            continue  # who asked for all of us was cancelled
+        mine = _Round[T]()
+        rounds[question] = (before, mine)
+        try:
+            if before is not None:
+                await before.over.wait()
+            rounds[question] = (mine, None)
+            mine.outcome = await run(_Outcome, fn, *args)
+            return mine.outcome.get()
+        finally:
+            mine.over.set()
+            current, following = rounds[question]
+            if following is mine:
+                following = None
+            if following is None and (current is None or current.over.is_set()):
+                del rounds[question]
+            else:
+                rounds[question] = (current, following)
 
 
 async def run_to_end(fn: Callable[[], T]) -> T:
@@ -263,6 +305,52 @@ def _limiter() -> anyio.CapacityLimiter:
         limiter = anyio.CapacityLimiter(WORKER_THREADS)
         limiters.set(limiter)
         return limiter
+
+
+class _Outcome(Generic[T]):
+    """What a call came to: a value or an error."""
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> None:
+        self._error: Exception | None = None
+        try:
+            self._value = fn(*args)
+        except Exception as error:  # noqa: BLE001 - raised in all who wait for it
+            self._error = error
+
+    def get(self) -> T:
+        """Return the value, or raise the error."""
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._value
+
+
+class _Round(Generic[T]):
+    """One call for many: its end, and its outcome (``None``: it was cancelled, or is not over)."""
+
+    __slots__ = ("outcome", "over")
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.outcome: _Outcome[T] | None = None
+
+
+@cache
+def _rounds() -> RunVar[_Rounds]:
+    from anyio.lowlevel import RunVar
+
+    return RunVar("vost_rounds")
+
+
+def _rounds_of_loop() -> _Rounds:
+    rounds = _rounds()
+    try:
+        return rounds.get()
+    except LookupError:
+        made: _Rounds = {}
+        rounds.set(made)
+        return made
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from vost._arguments import Missing
 from vost._engine import branches
 from vost._model.errors import RefNotFoundError
 from vost._model.refnames import check_branch_name
-from vost._offload import run, run_exclusive, stream
+from vost._offload import run, run_exclusive, run_shared, stream
 from vost._snapshot import make_snapshot, require_same_store
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class RefDict:
         """
         if not isinstance(name, str):
             raise RefNotFoundError(name, f"no such ref: {name!r}")
-        return self._snapshot(name, await run(self._commit, name))
+        question = (id(self._repository), self._kind, name)
+        return self._snapshot(name, await run_shared(question, self._commit, name))
 
     @overload
     async def get(self, name: str) -> FS | None: ...

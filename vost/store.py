@@ -17,7 +17,7 @@ from vost._mirroring import carry_out
 from vost._model.objects import is_hex_oid, oid_from_hex
 from vost._model.refnames import check_branch_name
 from vost._model.types import Signature
-from vost._offload import Reporter, check, run, run_exclusive
+from vost._offload import Reporter, check, run, run_exclusive, run_shared
 from vost._snapshot import make_snapshot
 from vost.notes import NoteDict
 from vost.refs import RefDict
@@ -192,7 +192,8 @@ class GitStore:
         """
         if not isinstance(ref, str):
             raise TypeError(f"ref must be str, not {type(ref).__name__}")
-        commit, name, writable = await run(branches.resolve, self._repository, ref)
+        question = (id(self._repository), "fs", ref)
+        commit, name, writable = await run_shared(question, branches.resolve, self._repository, ref)
         snapshot = make_snapshot(self, commit, name, writable=writable)
         return await snapshot.back(back)
 

@@ -24,6 +24,7 @@ from vost._offload import (
     observe_hops,
     run,
     run_exclusive,
+    run_shared,
     run_to_end,
     sleep,
     stream,
@@ -58,6 +59,94 @@ async def test_exceptions_come_through_as_they_are():
     for call in (run, run_to_end, run_exclusive):
         with pytest.raises(KeyError, match="x"):
             await call(fail)
+
+
+@on_event_loops
+async def test_who_asks_while_a_call_is_under_way_shares_the_next_one():
+    begun = [threading.Event() for _ in range(2)]
+    go_on = threading.Event()
+    calls = []
+
+    def look() -> int:
+        number = len(calls)
+        calls.append(number)
+        begun[number].set()
+        assert go_on.wait(30)
+        return number
+
+    answers: dict[str, int] = {}
+
+    async def ask(name: str) -> None:
+        answers[name] = await run_shared("x", look)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "first")
+        await run(begun[0].wait)
+        for name in ("second", "third", "fourth"):
+            tasks.start_soon(ask, name)
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+    assert answers == {"first": 0, "second": 1, "third": 1, "fourth": 1}
+    assert await run_shared("x", lambda: "later") == "later"
+
+
+async def test_different_questions_are_asked_apart():
+    assert await run_shared("x", lambda: 1) == 1
+    assert await run_shared("y", lambda: 2) == 2
+
+
+@on_event_loops
+async def test_all_who_share_a_call_get_its_error():
+    begun, go_on = threading.Event(), threading.Event()
+    errors = []
+
+    def look(text: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        raise KeyError(text)
+
+    async def ask(text: str) -> None:
+        with pytest.raises(KeyError) as caught:
+            await run_shared("x", look, text)
+        errors.append(caught.value.args[0])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "first")
+        await run(begun.wait)
+        tasks.start_soon(ask, "second")
+        tasks.start_soon(ask, "third")
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+    assert errors[0] == "first"
+    assert errors[1] == errors[2] in ("second", "third")
+
+
+@on_event_loops
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_who_is_cancelled_leaves_the_others_their_answer(under_way):
+    begun, go_on = threading.Event(), threading.Event()
+    answers: dict[str, str] = {}
+
+    def look() -> str:
+        begun.set()
+        assert go_on.wait(30)
+        return "found"
+
+    async def ask(name: str) -> None:
+        answers[name] = await run_shared("x", look)
+
+    async with anyio.create_task_group() as tasks, anyio.create_task_group() as given_up:
+        (given_up if under_way else tasks).start_soon(ask, "first")
+        await run(begun.wait)
+        (tasks if under_way else given_up).start_soon(ask, "second")
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(ask, "third")
+        await anyio.wait_all_tasks_blocked()
+        given_up.cancel_scope.cancel()
+        tasks.start_soon(run, go_on.set)
+    # A call that is under way in a thread is waited for, whoever was cancelled.
+    assert answers.pop("first" if under_way else "second", "found") == "found"
+    assert answers == {"third": "found", "second" if under_way else "first": "found"}
 
 
 async def test_context_variables_are_seen_by_the_blocking_side():
