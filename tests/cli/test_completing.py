@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from asyncclick.shell_completion import get_completion_class
 
 import vost.cli.shells  # noqa: F401 - registers ours
 from tests.support.commands import Vost
+from tests.support.hostile import REF_NAMES
 from vost.cli import main
 from vost_sync import GitStore
 
@@ -139,10 +141,16 @@ def test_deepest_repository_is_asked(filled: GitStore, monkeypatch: pytest.Monke
         ("vost zip x --ref=v", "v", ["plain,v1"]),
         ("vost zip x --path main:docs/b", "docs/b", [r"plain,docs/b\ c\$.md"]),
         ("vost zip x --path 'main:docs/b", "main:docs/b", ["plain,main:docs/b c$.md"]),
-        ('vost zip x --path "main:docs/b', "main:docs/b", ["plain,main:docs/b c$.md"]),
+        ('vost zip x --path "main:docs/b', "main:docs/b", [r"plain,main:docs/b c\$.md"]),
+        ("vost zip x '--ref=v", "--ref=v", ["plain,--ref=v1"]),
+        ("vost zip x --path 'main:docs/b ", "main:docs/b ", ["plain,main:docs/b c$.md"]),
+        ('vost zip x --path "main:docs/b c\\$', r"main:docs/b c\$", [r"plain,main:docs/b c\$.md"]),
+        ("vost zip x --path 'main:'docs/b", "docs/b", [r"plain,docs/b\ c\$.md"]),
         (r"vost zip x --path main:docs/b\ ", r"docs/b\ ", [r"plain,docs/b\ c\$.md"]),
         ("A=1 vost zip x -b m", "m", ["plain,main"]),
-        ("vost zip x.", "x.", ["file,x."]),
+        ("vost zip x.", "x.", ["file,"]),
+        ("vost zip 'x.", "x.", ["file,'"]),
+        ("vost zip '' -b '' --ref=v", "v", ["plain,v1"]),
     ],
 )
 def test_bash_is_told_what_takes_the_place_of_its_word(
@@ -155,6 +163,12 @@ def test_bash_is_told_what_takes_the_place_of_its_word(
 def test_fish_is_told_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert offered("vost zip x --path main:no", monkeypatch, "fish") == ["plain,main:notes.txt"]
     assert offered("vost zip x --ref=v", monkeypatch, "fish") == ["plain,--ref=v1"]
+
+
+def test_fish_takes_no_name_for_an_option_of_echo(vost: Vost) -> None:
+    script = vost("completion", "fish")
+    assert r'printf "%s\n" $metadata[2]' in script
+    assert "echo" not in script
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -173,24 +187,107 @@ def test_unknown_shell_is_a_usage_error(vost: Vost) -> None:
     assert vost.attempt("completion").code == 2
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("filled")
-def test_bash_completes_with_the_script(vost: Vost, here: Path) -> None:
+def in_bash(vost: Vost, here: Path, line: str, current: str) -> list[str]:
+    """Return what bash itself is told by the script, ``compopt`` included."""
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("bash is not installed")
-    program = here / "vost"
+    program = here.parent / "vost"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vost.cli "$@"\n')
     program.chmod(0o755)
     script = vost("completion", "bash") + (
         'compopt() { echo "compopt $*"; }\n'
-        "COMP_LINE='vost zip x --path main:do'\n"
+        f"COMP_LINE={shlex.quote(line)}\n"
         "COMP_POINT=${#COMP_LINE}\n"
-        "_vost_completion vost do\n"
+        f"_vost_completion vost {shlex.quote(current)}\n"
         'printf "<%s>\\n" "${COMPREPLY[@]}"\n'
     )
-    environment = vost.environment() | {"PATH": f"{here}:{os.environ['PATH']}"}
+    environment = vost.environment() | {"PATH": f"{here.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         [bash, "--norc"], input=script, env=environment, text=True, capture_output=True, check=True
     )
-    assert (done.stdout, done.stderr) == ("compopt -o nospace\n<docs/>\n", "")
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("filled")
+def test_bash_completes_with_the_script(vost: Vost, here: Path) -> None:
+    told = in_bash(vost, here, "vost zip x --path main:do", "do")
+    assert told == ["compopt -o nospace", "<docs/>"]
+
+
+# --- names that would run something
+
+
+EVIL = [
+    *("$(touch ran)", "`touch ran`", "a';touch ran;'", 'a";touch ran;"', "a\\';touch ran;#"),
+    *(
+        "a;touch ran",
+        "a&touch ran",
+        "a|touch ran",
+        "<ran",
+        ">ran",
+        "!!",
+        "~",
+        "#",
+        "*",
+        "a b",
+        "-x",
+    ),
+    *("a\\b", "{a,b}", "$HOME", "^a^b", "=x", "a\\", "'", '"', "a,b", "é"),
+]
+
+
+@pytest.fixture
+def evil(store: GitStore, monkeypatch: pytest.MonkeyPatch, repository: Path) -> GitStore:
+    """Make a repository whose names a shell would run, and name it in the environment."""
+    monkeypatch.setenv("VOST_REPO", str(repository))
+    with store.branches["main"].batch() as batch:
+        for name in EVIL:
+            batch.write(f"d/{name}", b"x")
+    for name in REF_NAMES:
+        store.branches[name] = store.branches["main"]
+    return store
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("evil")
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+@pytest.mark.parametrize("known", ["main:d/", "d/", ":d/", "--path=main:d/"])
+def test_bash_runs_nothing_that_a_name_says(
+    monkeypatch: pytest.MonkeyPatch, here: Path, quote: str, known: str
+) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed")
+    option, equals, place = known.rpartition("=")
+    word = option + equals + quote + place
+    typed = place if quote else place.rpartition(":")[2]
+    told = offered(f"vost ls {word}", monkeypatch, "bash", typed)
+    words = [word[: len(word) - len(typed)] + each.removeprefix("plain,") for each in told]
+    assert read_by_bash(words, quote) == sorted(f"{known}{name}" for name in EVIL)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("evil")
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_bash_runs_nothing_that_a_local_name_says(vost: Vost, here: Path, quote: str) -> None:
+    names = [f"x{name}" for name in EVIL] + ["x\x1b$(touch ran)"]
+    for name in names:
+        (here / name).write_bytes(b"")
+    (here / "x!").mkdir()
+    vost("branch", "set", "xbranch")
+    told = in_bash(vost, here, f"vost cp {quote}x", "x")
+    words = [f"{quote}{line[1:-1]}" for line in told if line.startswith("<")]
+    assert read_by_bash(words, quote) == sorted([*names, "x!/", "xbranch:"])
+    assert sorted(os.listdir()) == sorted([*names, "x!"])
+
+
+def read_by_bash(words: list[str], quote: str) -> list[str]:
+    """Return the arguments that bash reads in words; each of them ends within a quote."""
+    lines = "".join(f"printf '%s\\n' {word}{quote}\n" for word in words)
+    bash = ["bash", "--norc"]
+    done = subprocess.run(bash, input=lines, text=True, capture_output=True, check=True)
+    assert done.stderr == ""
+    return sorted(done.stdout.splitlines())

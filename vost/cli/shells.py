@@ -15,7 +15,6 @@ from asyncclick.shell_completion import (
     ShellComplete,
     ZshComplete,
     add_completion_class,
-    split_arg_string,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 # Bash splits words at colons: what it takes for the current word is the end of ours at most.
 _BASH = r"""# bash completion for vost: eval "$(vost completion bash)"
 %(complete_func)s() {
-    local response completion type value
+    local response completion type value quote
     response=$(env COMP_LINE="${COMP_LINE:0:$COMP_POINT}" COMP_CURRENT="$2" \
 %(complete_var)s=bash_complete "$1" 2>/dev/null)
     COMPREPLY=()
@@ -41,12 +40,22 @@ _BASH = r"""# bash completion for vost: eval "$(vost completion bash)"
         elif [[ $type == file && ${#COMPREPLY[@]} -eq 0 ]]; then
             compopt -o default
         elif [[ $type == file ]]; then
+            quote=$value
             while IFS= read -r value; do
                 if [[ -d $value ]]; then
                     value+=/
                     compopt -o nospace
                 fi
-                COMPREPLY+=("$(printf %%q "$value")")
+                case $quote in
+                    \') value=${value//\'/\'\\\'\'} ;;
+                    \") value=${value//\\/\\\\}
+                        value=${value//\$/\\\$}
+                        value=${value//\`/\\\`}
+                        value=${value//\"/\\\"}
+                        value=${value//!/\"\\!\"} ;;
+                    *) printf -v value %%q "$value" ;;
+                esac
+                COMPREPLY+=("$value")
             done < <(compgen -f -- "$2")
         fi
     done <<< "$response"
@@ -57,8 +66,6 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
 _SPECIAL = re.compile(r"([^\w@%+=:,./-])")
-_MARK = "\x01"
-"""Stands where the cursor is, so that a blank before it is seen."""
 
 
 @add_completion_class
@@ -71,6 +78,7 @@ class VostBashComplete(BashComplete):
         super().__init__(*args)  # type: ignore[arg-type]
         self._typed = ""
         self._replaced = ""
+        self._quote = ""
 
     @staticmethod
     def _check_version() -> None:
@@ -78,24 +86,25 @@ class VostBashComplete(BashComplete):
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is completed, and that one."""
-        words = split_arg_string(os.environ["COMP_LINE"] + _MARK)
+        words, self._quote = _split(os.environ["COMP_LINE"])
         while "=" in words[0]:  # variables for the command
             del words[0]
-        self._typed = words[-1].removesuffix(_MARK)
-        current = split_arg_string(os.environ.get("COMP_CURRENT", self._typed) + _MARK)
-        self._replaced = current[-1].removesuffix(_MARK)
+        self._typed = words[-1]
+        # What bash calls the current word begins behind the quote that is open.
+        current, _ = _split(self._quote + os.environ["COMP_CURRENT"])
+        self._replaced = current[-1]
         return words[1:-1], self._typed
 
     def format_completion(self, item: CompletionItem[str]) -> str:
         """Return the part of a value that takes the place of what bash calls the current word."""
         value = item.value
         if item.type == "plain":
-            kept = len(self._typed) - len(self._replaced)
-            if self._typed.startswith("--") and "=" in self._typed:
-                kept -= self._typed.index("=") + 1
-            value = value[max(kept, 0) :]
-            if not _ends_in_quotes(os.environ["COMP_LINE"]):
-                value = _SPECIAL.sub(r"\\\1", value)
+            option, equals, _ = self._typed.partition("=")
+            if equals and option.startswith("--"):
+                value = option + equals + value
+            value = _quoted(value[len(self._typed) - len(self._replaced) :], self._quote)
+        elif item.type == "file":
+            value = self._quote  # the script looks for files itself
         return f"{item.type},{value}"
 
 
@@ -143,19 +152,41 @@ class VostFishComplete(_WholeWords, FishComplete):
 
     source_template: ClassVar[str] = FishComplete.source_template.replace(
         'string split ","', 'string split -m 1 ","'
-    )
+    ).replace("echo $metadata[2]", r'printf "%%s\n" $metadata[2]')  # which may be "-n"
 
 
-def _ends_in_quotes(line: str) -> bool:
-    """Tell whether a command line breaks off inside of quotes."""
-    quote, escaped = "", False
+def _quoted(value: str, quote: str) -> str:
+    """Return a value as bash reads it behind a quote that is open: no name may run anything."""
+    if quote == "'":
+        return value.replace("'", "'\\''")
+    if quote == '"':
+        # Between double quotes nothing keeps bash from replacing a "!".
+        return re.sub(r'([\\$`"])', r"\\\1", value).replace("!", '"\\!"')
+    return _SPECIAL.sub(r"\\\1", value)
+
+
+def _split(line: str) -> tuple[list[str], str]:
+    """Return the words of a command line, as bash reads them, and the quote that is still open.
+
+    The last word is where the cursor is; it may be empty.
+    """
+    words, quote, escaped, begun = [""], "", False, False
     for character in line:
+        if not quote and not escaped and character.isspace():
+            words += [""] if begun else []
+            begun = False
+            continue
+        begun = True
         if escaped:
+            is_escape = quote != '"' or character in '\\$`"'
+            words[-1] += character if is_escape else f"\\{character}"
             escaped = False
         elif character == "\\" and quote != "'":
             escaped = True
         elif character == quote:
             quote = ""
-        elif not quote and character in {"'", '"'}:
+        elif not quote and character in "'\"":
             quote = character
-    return bool(quote)
+        else:
+            words[-1] += character
+    return words, quote
