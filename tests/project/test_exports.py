@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import enum
 import importlib
 import inspect
 import pkgutil
+import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -76,6 +78,19 @@ def public_modules(package: ModuleType) -> list[str]:
         if not private and not any(info.name.startswith(name) for name in OPTIONAL):
             found.append(info.name)
     return found
+
+
+def declared_imports() -> dict[str, str]:
+    """Return the names that vost imports for type checkers, with their modules."""
+    tree = ast.parse((ROOT / "vost/__init__.py").read_text())
+    return {
+        alias.name: str(node.module)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 MODULES = [*public_modules(vost), *public_modules(vost_sync)]
@@ -157,6 +172,23 @@ def _has_coroutines(thing: Any) -> bool:
         for value in [inspect.getattr_static(thing, name)]
     ]
     return any(inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f) for f in functions)
+
+
+@pytest.mark.parametrize("name, home", sorted(declared_imports().items()))
+def test_name_is_what_type_checkers_take_it_for(name: str, home: str) -> None:
+    assert getattr(vost, name) is getattr(importlib.import_module(home), name)
+    if inspect.isclass(getattr(vost, name)):
+        assert getattr(vost, name).__module__ == "vost"
+
+
+def test_all_names_are_declared_for_type_checkers() -> None:
+    assert sorted(declared_imports()) == sorted(vost.__all__)
+    assert set(vost.__all__) <= set(dir(vost))
+
+
+def test_modules_are_found_without_an_import_of_their_own() -> None:
+    code = "import vost; assert vost.fs.FS is vost.FS; assert not hasattr(vost, 'nope')"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("name", sorted(vost.__all__))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vost.cli import main
+from vost.cli import run
 
 if __name__ == "__main__":
-    main(prog_name="vost")
+    run()

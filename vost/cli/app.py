@@ -224,6 +224,7 @@ def _import_command(name: str) -> None:
     if name in _COMMANDS:
         with contextlib.suppress(ImportError):  # to be reported when the command is looked up
             import_module(f"vost.cli.commands.{_COMMANDS[name][0]}")
+            import_module("vost.store")
 
 
 def _command_name(args: Sequence[str]) -> str:

@@ -14,10 +14,8 @@ FAILURE = 1
 TROUBLE = 2
 """Exit status of ``cmp`` when it could not compare: 1 says that the files differ."""
 
-INTERRUPTED = 130
-TERMINATED = 143
 CLOSED_PIPE = 141
-"""128 and the number of the signal, as shells have it."""
+"""As if SIGPIPE had ended the command: shells have 128 and the number of the signal."""
 
 
 class Failure(click.ClickException):
