@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -38,6 +39,28 @@ async def stdin_chunks() -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
+async def pipe_chunks(local_path: str) -> AsyncGenerator[bytes, None]:
+    """Yield what comes through a named pipe, as it comes, in pieces of at most 256 KiB.
+
+    Raises:
+        OSError: If it cannot be opened or read.
+    """
+    # Without waiting: a thread that waits for somebody to open the other end cannot be cancelled.
+    descriptor = os.open(local_path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            await _readable(descriptor)  # Linux: not before somebody has opened the other end
+            try:
+                chunk = os.read(descriptor, CHUNK)
+            except BlockingIOError:
+                continue  # another reader was faster
+            if not chunk:
+                return
+            yield chunk
+    finally:
+        os.close(descriptor)
+
+
 async def write_stdout(chunk: bytes) -> None:
     """Write to stdout and let it be seen.
 
@@ -62,14 +85,17 @@ async def file_chunks(local_path: str) -> AsyncIterator[bytes]:
 
 
 class Incoming:
-    """A binary file object for blocking code in a worker thread: it reads what comes on stdin.
+    """A binary file object for blocking code in a worker thread: it reads what comes in pieces.
 
-    Use ``read_stdin``, which ends a wait for input when the command is cancelled.
+    Use ``read_chunks``, which ends a wait for input when the command is cancelled.
+
+    Args:
+        chunks: The pieces.
+        name: What messages call it.
     """
 
-    name = "stdin"
-
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], name: str) -> None:
+        self.name = name
         self._chunks = chunks
         self._loop = asyncio.get_running_loop()
         self._rest = memoryview(b"")
@@ -103,10 +129,16 @@ class Incoming:
         return await anext(self._chunks, b"")
 
 
-async def read_stdin(work: Callable[[Incoming], Coroutine[object, object, T]]) -> T:
-    """Let an operation read stdin that wants a file object, in bounded memory.
+async def read_chunks(
+    chunks: AsyncGenerator[bytes, None],
+    name: str,
+    work: Callable[[Incoming], Coroutine[object, object, T]],
+) -> T:
+    """Let an operation read what comes in pieces that wants a file object, in bounded memory.
 
     Args:
+        chunks: The pieces.
+        name: What messages call it.
         work: Begins the operation, which reads in a worker thread.
 
     Returns:
@@ -115,8 +147,8 @@ async def read_stdin(work: Callable[[Incoming], Coroutine[object, object, T]]) -
     Raises:
         CancelledError: If the command was cancelled, when the operation has ended.
     """
-    async with aclosing(stdin_chunks()) as chunks:
-        incoming = Incoming(chunks)
+    async with aclosing(chunks):
+        incoming = Incoming(chunks, name)
         task = asyncio.create_task(work(incoming))
         try:
             await asyncio.wait({task})

@@ -74,7 +74,8 @@ def _source(*, must_exist: bool = False) -> Callable[[F], F]:
     """Return the argument for the archive to read; missing or ``-``: stdin."""
 
     def check(_: click.Context, __: click.Parameter, value: str) -> str:
-        if value != STANDARD_STREAM and not os.path.isfile(value):
+        is_there = os.path.exists(value) and not os.path.isdir(value)
+        if value != STANDARD_STREAM and not is_there:
             shown = output.printable(value)
             raise click.BadParameter(f"File '{shown}' does not exist or is no file.")
         return value
@@ -234,9 +235,9 @@ async def _import(
     writing.check()
     if file != STANDARD_STREAM:
         _check_readable(file)
-    if os.path.isfile(file):
+    if _may_be_read_again(file):
         await once_more(attempt)
-    else:  # what comes through a pipe comes once
+    else:
         await attempt()
 
 
@@ -284,9 +285,14 @@ async def _read(
         )
 
     try:
-        if file != STANDARD_STREAM:
+        if _may_be_read_again(file):
             return await read(file)
-        return await streams.read_stdin(lambda incoming: read(cast("IO[bytes]", incoming)))
+        is_stdin = file == STANDARD_STREAM
+        chunks = streams.stdin_chunks() if is_stdin else streams.pipe_chunks(file)
+        name = "stdin" if is_stdin else file
+        return await streams.read_chunks(
+            chunks, name, lambda incoming: read(cast("IO[bytes]", incoming))
+        )
     except FileNotFoundError:
         raise _not_found(file) from None
     except vost.ArchiveError as error:
@@ -309,6 +315,11 @@ def _check_readable(file: str) -> None:
     if os.path.isfile(file):  # what is in a pipe can be read once only
         with open(file, "rb"):
             pass
+
+
+def _may_be_read_again(file: str) -> bool:
+    """Tell whether an archive is a file: what comes through a pipe comes once."""
+    return file != STANDARD_STREAM and os.path.isfile(file)
 
 
 def _not_found(file: str) -> Failure:

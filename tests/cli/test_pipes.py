@@ -1,0 +1,117 @@
+"""Archives that come through a named pipe: read as they come, and Ctrl-C ends the wait at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support import archives
+from tests.support.commands import TIMEOUT, Vost, command_line
+from vost_sync import GitStore
+
+pytestmark = pytest.mark.slow
+
+ZIP = archives.zipped(("f", b"zip" * 50_000))
+TAR = archives.tar(archives.file("f", b"tar" * 50_000))
+HARD_LINK = archives.tar(archives.hard_link("h", "f"), archives.file("f", b"x"))
+
+
+@pytest.fixture
+def pipe(here: Path) -> Path:
+    """Make a named pipe."""
+    os.mkfifo("pipe")
+    return here / "pipe"
+
+
+def begun(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """Wait until an import has begun to make its repository: next it reads the archive."""
+    while not any(entry.name.endswith(".tmp") for entry in directory.iterdir()):
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "command, data, text",
+    [
+        ("untar pipe", TAR, "tar"),
+        ("untar pipe", archives.tar(archives.file("f", b"tar" * 50_000), compression="gz"), "tar"),
+        ("archive_in pipe --format tar", TAR, "tar"),
+        ("unzip pipe", ZIP, "zip"),
+        ("archive_in pipe --format zip", ZIP, "zip"),
+    ],
+)
+def test_archive_comes_through_a_named_pipe(
+    vost: Vost, pipe: Path, command: str, data: bytes, text: str
+) -> None:
+    writer = threading.Thread(target=pipe.write_bytes, args=[data], daemon=True)
+    writer.start()
+    ran = vost.process("-v", *command.split())
+    writer.join()
+    assert (ran.code, ran.out, ran.err) == (0, "", "Imported 1 file(s) from pipe\n")
+    assert vost("cat", "f") == text * 50_000
+
+
+def test_pipe_that_a_shell_makes_is_read_as_well(vost: Vost) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as file:
+        file.write(archives.tar(archives.file("f", b"data")))
+    ran = subprocess.run(
+        command_line("untar", f"/dev/fd/{reading}"),
+        pass_fds=[reading],
+        env=vost.environment(),
+        timeout=TIMEOUT,
+        check=False,
+    )
+    os.close(reading)
+    assert ran.returncode == 0
+    assert vost("cat", "f") == "data"
+
+
+def test_messages_name_the_pipe(vost: Vost, repository: Path, pipe: Path) -> None:
+    for data, message in (
+        (b"", "Error: Not a valid tar archive: it is empty (in pipe)\n"),
+        (ZIP, "Error: Not a valid tar archive: it is a zip file (in pipe)\n"),
+    ):
+        process = vost.start("untar", "pipe")
+        with pipe.open("wb") as writer:
+            writer.write(data[:4096])
+        _, err = process.communicate(timeout=TIMEOUT)
+        assert (process.returncode, err.decode()) == (1, message)
+    assert not repository.exists()
+    process = vost.start("untar", "pipe")
+    pipe.write_bytes(HARD_LINK)
+    _, err = process.communicate(timeout=TIMEOUT)
+    warning = b"Warning: skipping hard link (unresolvable in streaming mode): h -> f\n"
+    assert (process.returncode, err) == (0, warning)
+    assert GitStore.open(repository).branches["main"].ls() == ["f"]
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["untar pipe", "unzip pipe"])
+def test_interrupt_ends_a_wait_for_more(
+    vost: Vost, tmp_path: Path, pipe: Path, command: str, number: signal.Signals, code: int
+) -> None:
+    process = vost.start(*command.split())
+    with pipe.open("wb") as writer:  # waits until the other end is open
+        writer.write((TAR if command.startswith("untar") else ZIP)[:100])
+        writer.flush()
+        begun(process, tmp_path)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=TIMEOUT)  # the writer has it open still
+    assert (process.returncode, err) == (code, b"\nAborted!\n")
+    assert os.listdir(tmp_path) == ["here"]
+
+
+@pytest.mark.parametrize("command", ["untar pipe", "unzip pipe"])
+@pytest.mark.usefixtures("pipe")
+def test_interrupt_ends_a_wait_for_a_writer(vost: Vost, tmp_path: Path, command: str) -> None:
+    process = vost.start(*command.split())
+    begun(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, err) == (130, b"\nAborted!\n")
+    assert os.listdir(tmp_path) == ["here"]
