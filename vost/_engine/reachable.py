@@ -224,7 +224,7 @@ class _Walk:
 
     def tags(self, oid: Oid) -> Generator[Reached, None, tuple[Oid, ObjectType]]:
         """Yield annotated tags on the way from ``oid``; return what they lead to."""
-        for _ in range(_TAG_DEPTH):
+        for _ in range(_TAG_DEPTH + 1):  # the last one is no tag
             object_type = header_type(self._repository, oid)
             if object_type is not ObjectType.TAG:
                 return oid, object_type

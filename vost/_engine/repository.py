@@ -19,11 +19,13 @@ from vost._engine.commits import Commit, parse_commit, parse_link, tag_target
 from vost._engine.trees import EMPTY_TREE, Tree
 from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
-from vost._storage.protocols import CommitLink, LinkedCommits
+from vost._storage.protocols import CommitLink, CommitNode, LinkedCommits
+from vost._storage.refwatch import RefWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vost._engine.reaching import Walks
     from vost._model.types import Signature
     from vost._storage.protocols import Objects, Refs
 
@@ -134,6 +136,8 @@ class Repository:
         is_bare: Whether there is no work tree.
         shallow: Commits whose parents were left out by a shallow clone.
         clock: Seconds since the epoch.
+        watcher: Waits for refs to move.
+        walks: How far history was searched for objects (see ``reaching``), once it was.
     """
 
     objects: Objects
@@ -150,6 +154,8 @@ class Repository:
     _commits: BoundedCache[Oid, Commit] = field(init=False, repr=False)
     _links: LinkedCommits | None = field(init=False, repr=False)
     cached: CachedView = field(init=False, repr=False)
+    watcher: RefWatcher = field(init=False, repr=False)
+    walks: Walks | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._trees = BoundedCache(_TREE_CACHE_BYTES, Tree.cost)
@@ -157,6 +163,7 @@ class Repository:
         self._commits = BoundedCache(_COMMIT_CACHE_ITEMS)
         self._links = self.objects if isinstance(self.objects, LinkedCommits) else None
         self.cached = CachedView(self._trees, self._sizes)
+        self.watcher = RefWatcher(self.refs)
 
     @property
     def ident(self) -> str:
@@ -255,13 +262,30 @@ class Repository:
             link = parse_link(oid, self._typed(oid, ObjectType.COMMIT))
         return link._replace(parent=None) if oid in self.shallow else link
 
+    def commit_node(self, oid: Oid) -> CommitNode:
+        """Return root tree, parents and time of a commit; what had to be read is not kept.
+
+        Raises:
+            ObjectNotFoundError: If there is no such object.
+            CorruptObjectError: If it is no commit, or a damaged one.
+        """
+        commit = self._commits.get(oid)
+        if commit is None:
+            # Like git: the graph does not know where a shallow clone ends.
+            node = None if self.shallow or self._links is None else self._links.commit_node(oid)
+            if node is not None:
+                return node
+            commit = parse_commit(oid, self._typed(oid, ObjectType.COMMIT))
+        parents = () if oid in self.shallow else commit.parents
+        return CommitNode(commit.tree, parents, commit.time_seconds)
+
     def peel(self, oid: Oid) -> Oid | None:
         """Follow annotated tags to the commit they lead to; ``None`` if they lead elsewhere.
 
         Raises:
             ObjectNotFoundError: If an object on the way is missing.
         """
-        for _ in range(_TAG_DEPTH):
+        for _ in range(_TAG_DEPTH + 1):  # the last one is the commit
             object_type = self.objects.header(oid).type
             if object_type is ObjectType.COMMIT:
                 return oid
@@ -286,13 +310,21 @@ class Repository:
 
     def close(self) -> None:
         """Release cached handles. Idempotent; the repository stays usable."""
+        self.walks = None
         self.objects.close()
         self.refs.close()
 
+    def end(self) -> None:
+        """Close, and end all watches. Idempotent; the repository stays usable."""
+        self.watcher.close()
+        self.close()
+
     def reset_after_fork(self) -> None:
-        """Make the caches usable in a forked child."""
+        """Make the caches usable in a forked child, where no watch goes on by itself."""
+        self.watcher.reset_after_fork()
         for cache in (self._trees, self._sizes, self._commits):
             cache.reset_after_fork()
+        self.walks = None
 
     def _typed(self, oid: Oid, expected: ObjectType) -> bytes:
         try:
