@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Vost
+from tests.support.commands import TIMEOUT, Vost, command_line
 from tests.support.gitcli import Git
 from vost_sync import GitStore
 
@@ -143,3 +144,124 @@ def test_what_is_no_repository_is_said_to_be_none(
     (repository / "x").touch()
     assert vost.fails(*command.split()) == f"Not a git repository: {repository}"
     assert os.listdir(repository) == ["x"]
+
+
+@pytest.mark.parametrize("command", [["init", "-f"], ["destroy", "-f"]])
+@pytest.mark.parametrize("end", ["/", "//", "/.", "/./"])
+def test_slash_behind_a_link_does_not_make_it_a_directory(
+    vost: Vost, tmp_path: Path, command: list[str], end: str
+) -> None:
+    GitStore.open(tmp_path / "real.git")
+    (tmp_path / "link").symlink_to("real.git")
+    path = f"{tmp_path}/link{end}"
+    assert vost.fails("-r", path, *command) == f"Not a bare repository: {path}"
+    assert GitStore.open(tmp_path / "real.git", create=False).branches["main"].ls() == []
+
+
+def test_repository_that_is_checked_is_the_one_that_is_deleted(
+    vost: Vost, tmp_path: Path, here: Path
+) -> None:
+    (tmp_path / "far/down").mkdir(parents=True)
+    GitStore.open(tmp_path / "far/r.git").branches["main"].write("mine", b"x")
+    (here / "link").symlink_to(tmp_path / "far/down")
+    GitStore.open(here / "r.git")
+    # The library takes names as they are written; the system would follow the link.
+    vost("-r", "link/../r.git", "destroy")
+    assert not (here / "r.git").exists()
+    assert GitStore.open(tmp_path / "far/r.git").branches["main"].ls() == ["mine"]
+
+
+def test_init_may_take_the_empty_current_directory_by_force(vost: Vost, here: Path) -> None:
+    vost("-r", ".", "init", "-f")
+    assert vost("-r", ".", "branch") == "main\n"
+    assert sorted(os.listdir(here.parent)) == ["here"]
+    vost("-r", ".", "write", "f", input="x")
+    message = "Cannot replace the current directory: leave it, and give the path to it"
+    assert vost.fails("-r", ".", "init", "-f") == message
+    assert vost("-r", ".", "cat", "f") == "x"
+    assert sorted(os.listdir(here.parent)) == ["here"]
+
+
+def test_init_does_not_take_what_another_program_has_just_made(
+    vost: Vost, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def too_late(source: str, target: str, **handles: int) -> None:
+        if os.fspath(target) == str(repository):
+            monkeypatch.undo()
+            GitStore.open(repository).branches["main"].write("theirs", b"x")
+        rename(source, target, **handles)
+
+    monkeypatch.setattr(os, "rename", too_late)
+    assert vost.fails("init") == f"Repository already exists: {repository}"
+    assert GitStore.open(repository).branches["main"].ls() == ["theirs"]
+    assert sorted(os.listdir(repository.parent)) == ["here", "r.git"]
+
+
+def test_failed_exchange_leaves_the_old_repository(
+    vost: Vost, repository: Path, store: GitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branches["main"].write("f", b"x")
+    rename = os.rename
+
+    def refused(source: str, target: str, **handles: int) -> None:
+        if os.fspath(target) == str(repository) and source.endswith(".tmp"):
+            raise PermissionError(13, "Permission denied", source)
+        rename(source, target, **handles)
+
+    monkeypatch.setattr(os, "rename", refused)
+    assert vost.fails("init", "-f").startswith("Permission denied: ")
+    monkeypatch.undo()
+    assert vost("cat", "f") == "x"
+    assert sorted(os.listdir(repository.parent)) == ["here", "r.git"]
+
+
+KILL = """
+import os, signal, sys
+
+kind, number = os.environ["KILL_AT"].split()
+left = int(number)
+
+def count(event, args):
+    global left
+    if event == kind:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+"""
+
+
+def killed(repository: Path, kind: str, number: int, *command: str) -> bool:
+    """Run a command that is killed at the n-th event of a kind; return whether it lived."""
+    hooks = repository.parent / "hooks"
+    hooks.mkdir(exist_ok=True)
+    (hooks / "sitecustomize.py").write_text(KILL)
+    words = command_line("-r", repository, *command)
+    environment = os.environ | {"PYTHONPATH": str(hooks), "KILL_AT": f"{kind} {number}"}
+    return subprocess.run(words, env=environment, timeout=TIMEOUT, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["init", "-f"], ["destroy", "-f"]])
+@pytest.mark.parametrize("kind", ["os.rename", "os.remove", "os.rmdir", "shutil.rmtree"])
+def test_kill_leaves_the_old_repository_or_the_new_or_none(
+    repository: Path, git: Git, command: list[str], kind: str
+) -> None:
+    # All renames, and of what removes one file after the other some.
+    for number in range(1, 99) if kind == "os.rename" else (1, 2, 3, 5, 9, 17, 33, 65, 129):
+        if not repository.exists():
+            GitStore.open(repository).branches["main"].write("f", b"x")
+        lived = killed(repository, kind, number, *command)
+        if repository.exists():
+            git(repository, "fsck", "--strict", "--no-dangling")
+            assert GitStore.open(repository, create=False).branches["main"].ls() in (["f"], [])
+        if lived:
+            break
+        for left in repository.parent.glob(".r.git.*"):
+            assert left.name.endswith((".old", ".tmp"))
+    else:
+        pytest.fail("it is killed for ever")
+    assert (command[0] == "destroy") is not repository.exists()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncclick as click
 
+from vost.cli.creating import existing_or_new, remove_repository
 from vost.cli.errors import Failure
 from vost.cli.options import pass_session, repo_option
 from vost.cli.progress import progress_bar
@@ -32,13 +32,15 @@ async def init_command(session: Session, branch: str, *, force: bool) -> None:
     branch = branch or "main"
     check_ref_name(branch)
     path = session.path
-    if os.path.lexists(path):
+    exists = os.path.lexists(path)
+    if exists:
         if not force:
             raise Failure(f"Repository already exists: {path}")
         if not _is_empty_directory(path):
-            await _require_bare(session)
-        shutil.rmtree(path)
-    await session.create(branch)
+            store = await _require_bare(session)
+            await store.close()
+    async with existing_or_new(session, None, branch, replace=exists):
+        pass
     session.say(f"Initialized {path}")
 
 
@@ -56,7 +58,7 @@ async def destroy_command(session: Session, *, force: bool) -> None:
     if not force and not await _is_fresh(store):
         raise Failure("Repository is not empty. Use -f to destroy.")
     await store.close()
-    shutil.rmtree(path)
+    remove_repository(path)
     session.say(f"Destroyed {path}")
 
 
@@ -96,7 +98,8 @@ async def _require_bare(session: Session) -> vost.GitStore:
     if not os.path.lexists(path):
         raise session.missing()
     not_bare = Failure(f"Not a bare repository: {path}")
-    if os.path.islink(path) or not os.path.isdir(os.path.join(path, "objects")):
+    # Of the path without the slash at its end, behind which a link counts as the directory.
+    if os.path.islink(os.path.abspath(path)) or not os.path.isdir(os.path.join(path, "objects")):
         raise not_bare
     try:
         store = await session.open()
@@ -123,4 +126,6 @@ async def _is_fresh(store: vost.GitStore) -> bool:
 
 
 def _is_empty_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path) and not os.listdir(path)
+    if os.path.islink(os.path.abspath(path)):
+        return False
+    return os.path.isdir(path) and not os.listdir(path)
