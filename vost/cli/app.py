@@ -149,8 +149,9 @@ class Application(click.Group):
         try:
             return await super().invoke(ctx)
         except click.UsageError as error:
-            # Some of click's messages have arguments as they are.
-            error.message = output.printable(error.message)  # type: ignore[misc]
+            # Some of click's messages have arguments as they are. One is a help text.
+            if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+                error.message = output.printable(error.message)  # type: ignore[misc]
             raise
         except _PASSED_ON:
             raise
