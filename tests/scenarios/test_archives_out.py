@@ -265,6 +265,13 @@ async def test_a_device_is_written_to_as_it_is(store):
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
+async def test_an_open_file_is_written_to_as_it_is(store, tmp_path):
+    fs = await filled(store)
+    with (tmp_path / "redirected").open("wb") as file:
+        await fs.archive_out(f"/dev/fd/{file.fileno()}", format="tar")
+    assert (tmp_path / "redirected").read_bytes() == await exported(fs, "tar")
+
+
 # --- foreign repositories
 
 

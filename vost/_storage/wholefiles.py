@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def write_whole_file(path: str, pieces: Iterable[bytes]) -> None:
     """Write pieces to a file that appears when it is complete, durably; until then, the old stays.
 
-    A device or a pipe is written to as it is.
+    A device, a pipe or a file that is open already (``/dev/stdout``) is written to as it is.
 
     Raises:
         PathIsDirectoryError: If ``path`` is a directory.
@@ -31,7 +31,7 @@ def write_whole_file(path: str, pieces: Iterable[bytes]) -> None:
     mode = _mode_of(target)
     if mode is not None and stat.S_ISDIR(mode):
         raise PathIsDirectoryError(f"Is a directory: {str(target)!r} (a file was expected)")
-    if mode is not None and not stat.S_ISREG(mode):
+    if mode is not None and (not stat.S_ISREG(mode) or _is_open(target)):
         with target.open("wb", buffering=0) as file:
             for piece in pieces:
                 write_all(file.fileno(), piece)
@@ -61,6 +61,14 @@ def _mode_of(target: Path) -> int | None:
         return target.stat().st_mode
     except FileNotFoundError:
         return None
+
+
+def _is_open(target: Path) -> bool:
+    """Tell whether a path stands for an open file of a process: nothing can take its place."""
+    if not target.is_symlink():
+        return False
+    places = target.readlink(), target.parent.resolve()
+    return any(str(place).startswith("/proc/") for place in places)
 
 
 def _create_beside(target: Path) -> tuple[int, Path]:
