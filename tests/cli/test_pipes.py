@@ -1,7 +1,8 @@
-"""Archives that come through a named pipe: read as they come, and Ctrl-C ends the wait at once."""
+"""Archives through pipes: read as they come, and Ctrl-C ends the wait at once; faster writers."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support import archives
 from tests.support.commands import TIMEOUT, Vost, command_line
+from tests.support.gitcli import Git
 from vost_sync import GitStore
 
 pytestmark = pytest.mark.slow
@@ -69,6 +71,32 @@ def test_pipe_that_a_shell_makes_is_read_as_well(vost: Vost) -> None:
     os.close(reading)
     assert ran.returncode == 0
     assert vost("cat", "f") == "data"
+
+
+def test_archive_goes_to_standard_output_by_its_name(vost: Vost, store: GitStore) -> None:
+    store.branches["main"].write("f", b"data")
+    with Path("redirected").open("wb") as file:
+        command = command_line("tar", "/dev/fd/1")
+        subprocess.run(command, stdout=file, env=vost.environment(), timeout=TIMEOUT, check=True)
+    assert Path("redirected").read_bytes() == vost.attempt("tar", "-").out_bytes
+
+
+@pytest.mark.parametrize("command", ["untar x", "unzip x"])
+def test_import_of_a_file_is_repeated_when_somebody_else_is_faster(
+    vost: Vost, store: GitStore, repository: Path, git: Git, command: str
+) -> None:
+    Path("x").write_bytes(TAR if command == "untar x" else ZIP)
+    elsewhere = store.branches.create("other").write("o", b"1").commit_hash
+    known = set(repository.glob("objects/**/*"))
+    with (repository / "vost.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = vost.start(*command.split())
+        while set(repository.glob("objects/**/*")) == known:  # it has not read the branch yet
+            assert process.poll() is None
+        git(repository, "update-ref", "refs/heads/main", elsewhere)
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out, err) == (0, b"", b"")
+    assert store.branches["main"].ls() == ["f", "o"]
 
 
 def test_messages_name_the_pipe(vost: Vost, repository: Path, pipe: Path) -> None:

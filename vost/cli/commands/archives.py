@@ -25,7 +25,7 @@ from vost.cli.options import (
 )
 from vost.cli.progress import progress_bar
 from vost.cli.resolving import Filters, Resolver
-from vost.cli.writing import check_new_repository
+from vost.cli.writing import check_new_repository, until_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,10 +256,17 @@ async def _import_once(
         await Resolver(existing, branch).branch()
         await writing.check_in(existing)
     async with existing_or_new(session, existing, branch or "main") as store:
-        fs = writing.tagging(await Resolver(store, branch).branch())
+        resolver = Resolver(store, branch)
         with progress_bar(session) as show:
             counter = _Counter(show)
-            imported = await _read(fs, file, family, writing.message, limits, counter)
+
+            async def attempt() -> vost.FS:
+                fs = writing.tagging(await resolver.branch())
+                return await _read(fs, file, family, writing.message, limits, counter)
+
+            # What came through a pipe cannot be read again.
+            again = _may_be_read_again(file)
+            imported = await (until_current(attempt) if again else attempt())
     changes = imported.changes
     warnings = [] if changes is None else [warning.error for warning in changes.warnings]
     for warning in warnings:
