@@ -14,6 +14,8 @@ from vost.cli.errors import Failure
 
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _DIGITS = re.compile(r"[0-9]+")
+_LONGEST_NUMBER = 18
+"""Digits: no history is longer, and Python refuses to read thousands of them."""
 
 
 class Target(NamedTuple):
@@ -63,10 +65,13 @@ def parse_ref(text: str, without_back: str | None = None) -> tuple[str, int]:
         return text, 0
     if not _DIGITS.fullmatch(steps):
         raise Failure(f"Invalid ancestor suffix '~{steps}' — must be a positive integer")
-    if int(steps) == 0:
+    significant = steps.lstrip("0")
+    if not significant:
         instead = ref if without_back is None else without_back
         raise Failure(f"Invalid ancestor '~{steps}' — use '{instead}' instead")
-    return ref, int(steps)
+    if len(significant) > _LONGEST_NUMBER:
+        raise Failure(f"Cannot go back {significant} commits — history too short")
+    return ref, int(significant)
 
 
 def repository_target(text: str) -> Target:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import vost
-from vost.cli.arguments import Target, file_path, parse_target
+from vost.cli.arguments import Target, file_path, parse_ref, parse_target
 from vost.cli.dates import parse_moment
 from vost.cli.errors import Failure
 
@@ -23,7 +23,8 @@ class Filters:
 
     Attributes:
         ref: Branch, tag or commit to begin at.
-        path: The newest commit that changed this path.
+        path: The newest commit that changed this path: a ref before it was taken off.
+        path_text: The path as it was typed, which may begin with a ref that has a slash.
         match: The newest commit whose whole message matches this shell pattern.
         before: The newest commit of this moment or earlier.
         back: How many commits before the one that was found.
@@ -31,6 +32,7 @@ class Filters:
 
     ref: str | None = None
     path: str | None = None
+    path_text: str = ""
     match: str | None = None
     before: datetime | None = None
     back: int = 0
@@ -49,6 +51,7 @@ class Filters:
         return cls(
             ref=ref or None,
             path=None if path is None else file_path(parse_target(path).path),
+            path_text=path or "",
             match=match or None,
             before=parse_moment(before) if before else None,
             back=back,
@@ -183,6 +186,18 @@ class Resolver:
         """
         return await find_ref(self._store, name)
 
+    async def filter_path(self) -> str | None:
+        """Return the path of ``--path``, without any ref before it; ``None``: not given.
+
+        Raises:
+            Failure: If the ref or the path is none.
+        """
+        path = self._filters.path
+        if path is None:
+            return None
+        slashed = await slashed_ref(self._store, parse_target(self._filters.path_text))
+        return path if slashed is None else file_path(slashed.path)
+
     async def branch_name(self) -> str:
         """Return the branch that a command works on which names none."""
         return self._branch or await self._store.branches.current_name or "main"
@@ -231,7 +246,7 @@ class Resolver:
         filters = self._filters
         fs = await self.start(ref, back)
         if filters.search:
-            fs = await newest(fs, filters)
+            fs = await newest(fs, replace(filters, path=await self.filter_path()))
         return await step_back(fs, filters.back)
 
 
@@ -248,12 +263,10 @@ async def slashed_ref(store: vost.GitStore, target: Target) -> Target | None:
     before, colon, path = target.text.partition(":")
     if not colon or "/" not in before or before.startswith((".", "/")):
         return None
-    name, tilde, _ = before.rpartition("~")
-    for candidate in (name, before) if tilde else (before,):
-        if await store.branches.contains(candidate) or await store.tags.contains(candidate):
-            # Read again with a name that has no slash: everything else is as the parser has it.
-            marked = parse_target(f"x{before[len(candidate) :]}:{path}")
-            return marked._replace(ref=candidate, text=target.text)
+    name = before.rpartition("~")[0] or before
+    if await store.branches.contains(name) or await store.tags.contains(name):
+        ref, back = parse_ref(before, f"{name}:{path}")
+        return Target(ref, back, path, target.text)
     return None
 
 

@@ -55,15 +55,16 @@ async def log_command(
     Example: vost log --path config.json
     """
     if old_path is not None and filters.path is None:
-        filters = replace(filters, path=file_path(parse_target(old_path).path))
+        path = file_path(parse_target(old_path).path)
+        filters = replace(filters, path=path, path_text=old_path)
     store = await session.open()
     resolver = Resolver(store, branch, filters)
-    point = await _read_target(resolver, target)
+    point = await _read_target(resolver, target, is_start_named=bool(branch or filters.ref))
     check_point(point, branch, filters, noun="target")
-    path = normal_path(point.path) or filters.path
+    shown = normal_path(point.path) or await resolver.filter_path()
     start = await resolver.start(point.ref or "", point.back + filters.back)
     await output.stream(
-        start.log(path, match=filters.match, before=filters.before),
+        start.log(shown, match=filters.match, before=filters.before),
         output_format,
         text=lambda fs: f"{_short(fs)}  {fs.time.isoformat()}  {output.summary(fs.message)}",
         value=_value,
@@ -156,8 +157,14 @@ def _print_reflog(name: str, entries: list[vost.ReflogEntry]) -> None:
         output.line()
 
 
-async def _read_target(resolver: Resolver, text: str | None) -> Target:
-    """Read TARGET: what is no ref may be a path that exists or was ever there."""
+async def _read_target(resolver: Resolver, text: str | None, *, is_start_named: bool) -> Target:
+    """Read TARGET: what is no ref may be a path that exists or was ever there.
+
+    Args:
+        resolver: Knows the refs.
+        text: TARGET; ``None``: not given.
+        is_start_named: Whether an option says where to begin: it is an error if nothing is there.
+    """
     if text is not None and not text.strip("/"):
         return NOWHERE  # the root, which every commit has
     try:
@@ -165,17 +172,26 @@ async def _read_target(resolver: Resolver, text: str | None) -> Target:
         if point.ref and not point.path:
             await resolver.named(point.ref)
     except Failure:
-        path = None if text is None else await _known_path(resolver, text)
+        start = await _start(resolver, must_exist=is_start_named)
+        path = None if text is None or start is None else await _known_path(start, text)
         if path is None:
             raise
         return Target("", 0, path, path)
     return point
 
 
-async def _known_path(resolver: Resolver, text: str) -> str | None:
+async def _start(resolver: Resolver, *, must_exist: bool) -> vost.FS | None:
+    try:
+        return await resolver.start()
+    except Failure:
+        if must_exist:
+            raise
+        return None
+
+
+async def _known_path(fs: vost.FS, text: str) -> str | None:
     try:
         path = normal_path(text)
-        fs = await resolver.start()
     except Failure:
         return None
     if not path:
