@@ -131,6 +131,21 @@ def test_backup_to_a_bundle(vost: Vost, filled: GitStore, git: Git, place: str) 
     assert refs(git, "new.git") == refs(git, vost.repository)
 
 
+@pytest.mark.parametrize(
+    "branches, current", [("main", "main"), ("a main", "main"), ("a master", "master"), ("a", "a")]
+)
+def test_new_repository_of_a_bundle_has_a_current_branch(
+    vost: Vost, store: GitStore, git: Git, branches: str, current: str
+) -> None:
+    names = branches.split()
+    for name in names:
+        store.branches[f"other/{name}"] = store.branches["main"]
+    vost("backup", "x.bundle", *[f"--ref=other/{name}:{name}" for name in names])
+    vost("-r", "new.git", "restore", "x.bundle")
+    assert vost("-r", "new.git", "branch", "current") == f"{current}\n"
+    git(Path("new.git"), "clone", "-q", "new.git", "work")
+
+
 def test_squashed_bundle_has_one_commit_per_ref(vost: Vost, filled: GitStore, git: Git) -> None:
     vost("backup", "x.bundle", "--squash", "--ref", "main:only")
     vost("-r", "new.git", "restore", "x.bundle")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., object])
 
 _SHORT_ID = 7
+_USUAL_BRANCHES = ("main", "master")
 _STEP = re.compile(r"(.+?):\s+(?:\d+% \()?(\d+)(?:/(\d+)\))?")
 """A line of a server, or of our own: ``counting objects: 7`` or ``...: 45% (45/100)``."""
 
@@ -170,13 +171,16 @@ async def restore_command(
 
 
 async def _choose_current(store: vost.GitStore) -> None:
-    """Let a new repository have a current branch, if there is only one that it could be.
+    """Let a new repository have a current branch: the only one, or one of the usual name.
 
     A bundle does not say which one it was.
     """
+    if await store.branches.current_name is not None:
+        return
     names = await store.branches.keys()
-    if len(names) == 1 and await store.branches.current_name is None:
-        await store.branches.set_current(names[0])
+    usual = names if len(names) == 1 else [name for name in _USUAL_BRANCHES if name in names]
+    if usual:
+        await store.branches.set_current(usual[0])
 
 
 @contextmanager
