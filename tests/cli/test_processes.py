@@ -106,6 +106,7 @@ def test_verbose_twice_shows_where_an_error_arose(vost: Vost, store: GitStore) -
     assert ran.err.count("\n") == 1
     ran = vost.process("-vv", "cat", "f")
     assert ran.err.startswith("Traceback ")
+    assert ran.err.splitlines()[1].startswith("  File ")
     assert "\nError: " in ran.err
 
 

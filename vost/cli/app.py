@@ -162,7 +162,8 @@ class Application(click.Group):
             if isinstance(error, OSError) and error.errno == errno.EBADF:
                 _drop_output()  # it would fail again
             if ctx.ensure_object(Session).verbose > 1:
-                output.note(traceback.format_exc().rstrip())
+                for line in traceback.format_exc().rstrip().split("\n"):
+                    output.note(line)
             failure: errors.Failure = errors.failure_of(error)
             raise failure from error
 
