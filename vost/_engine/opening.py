@@ -197,7 +197,6 @@ def _tracked(repository: Repository) -> Repository:
 # Modules that the layers below import late, where they need them.
 _LATE_MODULES = (
     "dulwich.pack",
-    "filelock",
     "fnmatch",
     "queue",
     "random",
@@ -210,6 +209,8 @@ _LATE_MODULES = (
 )
 
 _SELDOM_MODULES = {
+    # It has hooks of its own for forks, which must not appear in the middle of one.
+    "filelock",
     "vost._engine.credentials",
     "vost._engine.operations",
     "vost._engine.transport",
