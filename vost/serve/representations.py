@@ -1,0 +1,120 @@
+"""What plain clients get: JSON, and HTML lists of links that a program can read."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import vost
+    from vost.serve.shown import Place
+    from vost.serve.targets import RequestTarget
+
+
+class Item(NamedTuple):
+    """An entry of a directory.
+
+    Attributes:
+        name: Its name; what is not UTF-8 as surrogates.
+        kind: ``"file"``, ``"directory"``, ``"link"`` or ``"submodule"``.
+        size: Bytes; ``None`` for what has none.
+        hash: Object id: 40 hexadecimal characters.
+        mode: Git's mode, in octal digits.
+    """
+
+    name: str
+    kind: str
+    size: int | None
+    hash: str
+    mode: str
+
+
+async def items_of(fs: vost.FS, path: str) -> list[Item]:
+    """Return the entries of a directory, sorted by name."""
+    listing = await fs.entries(path or None, details=True)
+    items = [
+        Item(
+            name=info.path.rpartition("/")[2],
+            kind=_KINDS.get(info.mode, "file"),
+            size=info.size,
+            hash=info.hash,
+            mode=f"{info.mode:06o}",
+        )
+        for info in listing.entries
+    ]
+    return sorted(items)
+
+
+def json_bytes(value: object) -> bytes:
+    """Return a value as JSON in UTF-8; text that is not Unicode in escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+def text_bytes(text: str) -> bytes:
+    """Return text in UTF-8; names that never were UTF-8 as the bytes that they are."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def directory_json(place: Place, items: Iterable[Item]) -> bytes:
+    """Return the JSON of a directory."""
+    items = list(items)
+    return json_bytes(
+        {
+            "path": place.path,
+            "ref": place.ref,
+            "entries": [item.name for item in items],
+            "type": "directory",
+            "items": [
+                {
+                    "name": item.name,
+                    "type": item.kind,
+                    "size": item.size,
+                    "hash": item.hash,
+                    "mode": item.mode,
+                }
+                for item in items
+            ],
+        }
+    )
+
+
+def directory_html(target: RequestTarget, place: Place, items: Iterable[Item]) -> bytes:
+    """Return a directory as a list of links."""
+    prefix = f"{place.path}/" if place.path else ""
+    links = [(place.link(target, prefix + item.name), item.name) for item in items]
+    heading = place.path or "/"
+    return _document(heading, f"<h1>{_text(heading)}</h1>\n{_list(links)}")
+
+
+def refs_html(target: RequestTarget, branches: Iterable[str], tags: Iterable[str]) -> bytes:
+    """Return all branches and tags as lists of links."""
+    parts = []
+    for heading, names in (("Branches", branches), ("Tags", tags)):
+        links = [(f"{target.link(name)}/", name) for name in names]
+        parts.append(f"<h2>{heading}</h2>\n{_list(links)}")
+    return _document("Branches and tags", "\n".join(parts))
+
+
+def _list(links: Iterable[tuple[str, str]]) -> str:
+    rows = "".join(f'<li><a href="{_text(url)}">{_text(name)}</a></li>\n' for url, name in links)
+    return f"<ul>\n{rows}</ul>"
+
+
+def _document(title: str, body: str) -> bytes:
+    return text_bytes(
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"<title>{_text(title)}</title></head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=True)
+
+
+_KINDS = {0o040000: "directory", 0o160000: "submodule", 0o120000: "link"}
