@@ -82,6 +82,7 @@ def test_log_shows_id_time_and_first_line_newest_first(vost: Vost, history: list
         (["only-2"], [2]),
         (["/only-2/"], [2]),
         (["only-1"], [4, 1]),
+        (["only-1~1"], [1]),
         (["f", "--match", "deploy*"], [3, 1]),
         (["--path", "only-1"], [4, 1]),
         (["--path", ":only-1", "--back", "1"], [1]),
@@ -113,6 +114,10 @@ def test_log_begins_at_the_target_and_then_filters(
         (["../x"], "Unknown ref: ../x"),
         (["main~x"], "Invalid ancestor suffix '~x' — must be a positive integer"),
         (["main~0"], "Invalid ancestor '~0' — use 'main' instead"),
+        (["~0"], "Invalid ancestor '~0' — use ':' instead"),
+        (["f~x"], "Invalid ancestor suffix '~x' — must be a positive integer"),
+        (["f~9"], "Cannot go back 9 commits — history too short"),
+        (["only-1~1", "--back", "1"], "Cannot specify both positional ~N and --back"),
         (["main~9"], "Cannot go back 9 commits — history too short"),
         (["--back", "9"], "Cannot go back 9 commits — history too short"),
         (["-b", "nope"], "Branch not found: nope"),
@@ -136,6 +141,7 @@ def test_word_is_a_ref_before_it_is_a_path(vost: Vost, history: list[FS]) -> Non
     assert numbers(vost, [*history, tip], ":dev") == [5]
     assert numbers(vost, [*history, tip], "backup~") == [5]
     assert numbers(vost, [*history, tip], "x~1") == [5]
+    assert numbers(vost, [*history, tip], "x~1~1") == []
     assert numbers(vost, history, history[1].commit_hash[:9]) == [1, 0]
 
 

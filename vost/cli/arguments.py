@@ -67,7 +67,7 @@ def parse_ref(text: str, without_back: str | None = None) -> tuple[str, int]:
         raise Failure(f"Invalid ancestor suffix '~{steps}' — must be a positive integer")
     significant = steps.lstrip("0")
     if not significant:
-        instead = ref if without_back is None else without_back
+        instead = (ref or ":") if without_back is None else without_back
         raise Failure(f"Invalid ancestor '~{steps}' — use '{instead}' instead")
     if len(significant) > _LONGEST_NUMBER:
         raise Failure(f"Cannot go back {significant} commits — history too short")

@@ -10,7 +10,7 @@ import asyncclick as click
 
 import vost
 from vost.cli import output
-from vost.cli.arguments import Target, file_path, normal_path, parse_target
+from vost.cli.arguments import Target, file_path, normal_path, parse_ref, parse_target
 from vost.cli.completing import refs_and_paths
 from vost.cli.errors import Failure
 from vost.cli.options import (
@@ -173,10 +173,15 @@ async def _read_target(resolver: Resolver, text: str | None, *, is_start_named: 
             await resolver.named(point.ref)
     except Failure:
         start = await _start(resolver, must_exist=is_start_named)
-        path = None if text is None or start is None else await _known_path(start, text)
+        if text is None or start is None:
+            raise
+        path, back = await _known_path(start, text), 0
+        if path is None and ":" not in text:
+            word, back = parse_ref(text)
+            path = await _known_path(start, word)
         if path is None:
             raise
-        return Target("", 0, path, path)
+        return Target("", back, path, text)
     return point
 
 
