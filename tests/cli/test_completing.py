@@ -272,6 +272,22 @@ def test_bash_runs_nothing_that_a_name_says(
 @pytest.mark.slow
 @pytest.mark.usefixtures("evil")
 @pytest.mark.parametrize("quote", ["", "'", '"'])
+@pytest.mark.parametrize("command", ["branch delete", "ls --ref", "note get"])
+def test_bash_runs_nothing_that_a_ref_is_called(
+    monkeypatch: pytest.MonkeyPatch, here: Path, command: str, quote: str
+) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed")
+    told = offered(f"vost {command} {quote}", monkeypatch, "bash", "")
+    words = [quote + each.removeprefix("plain,") for each in told]
+    printable = [name for name in REF_NAMES if name.isprintable()]
+    assert read_by_bash(words, quote) == sorted([*printable, "main"])
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("evil")
+@pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_bash_runs_nothing_that_a_local_name_says(vost: Vost, here: Path, quote: str) -> None:
     names = [f"x{name}" for name in EVIL] + ["x\x1b$(touch ran)"]
     for name in names:

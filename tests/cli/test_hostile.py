@@ -109,6 +109,48 @@ def test_usage_errors_are_escaped(vost: Vost, name: str) -> None:
         assert len(ran.err.splitlines()) <= 4, ran.err
 
 
+@pytest.mark.slow
+@names
+def test_plans_and_status_lines_are_harmless(vost: Vost, store: GitStore, name: str) -> None:
+    local = f"./{name[:200]}"
+    Path(local).mkdir()
+    Path(local, name[:200]).write_bytes(b"1")
+    changes = (
+        ["write", "--", f":{name}"],
+        ["cp", local, ":disk"],
+        ["sync", local, f":{name}2"],
+        ["cp", "--no-glob", "--", f":{name}", ":copy/"],
+        ["mv", "--no-glob", "--", f":{name}", f":{name}3"],
+        ["rm", "--no-glob", "--", f":{name}3"],
+        ["cp", ":disk" if name == LONG else ":", f"{local}2"],
+        ["sync", ":disk", f"{local}3"],
+    )
+    for number, args in enumerate(changes):
+        if number:
+            plan = vost(args[0], "-n", *args[1:])
+            assert 1 <= len(plan.splitlines()) <= 5
+            assert_harmless(plan)
+        ran = vost.attempt("-v", *args)
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (0, "", 1), ran
+        assert_harmless(ran.err)
+    assert_harmless(vost.attempt("-v", "cmp", ":disk", f"x{name}").err)
+
+
+@pytest.mark.slow
+def test_bytes_of_arguments_are_printed_as_they_are(vost: Vost, store: GitStore) -> None:
+    oid = store.branches["main"].write("\udcff\n", b"1").object_hash("\udcff\n")
+    assert vost.process("hash", b":\xff\n").out == f"{oid}\n"
+    assert vost.process("diff", b"~1").out_bytes == b"A  \xff\\n\n"
+    assert vost.process("log", b":\xff\n").out.count("\n") == 1
+    assert vost.process("hash", b":\xfe").err_bytes == b"Error: Path not found: \xfe\n"
+    assert vost.process("note", "set", b"\xff").code == 0
+    assert vost.process("note", "get").out_bytes == b"\xff"
+    ran = vost.process("branch", "set", b"\xff")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert vost.process("-r", b"\xff\n", "init").code == 0
+    assert vost.process("-r", b"\xff\n", "info").out_bytes.startswith(b"Repository: \xff\\n\n")
+
+
 # --- messages and people
 
 
