@@ -171,6 +171,22 @@ def test_repository_must_exist_for_an_export(vost: Vost, repository: Path, comma
     assert vost.attempt(command.split()[0]).code == 2
 
 
+@pytest.mark.parametrize("command", ["zip x", "tar x"])
+def test_submodules_are_left_out_with_a_warning(
+    vost: Vost, filled: GitStore, git: Git, command: str
+) -> None:
+    repository, tip = vost.repository, filled.branches["main"].commit_hash
+    inner = git(repository, "mktree", stdin=f"160000 commit {tip}\tsub\n")
+    listed = git(repository, "ls-tree", "main") + f"\n040000 tree {inner}\td\n"
+    tree = git(repository, "mktree", "--missing", stdin=listed)
+    commit = git(repository, "commit-tree", tree, "-p", "main", "-m", "submodule")
+    git(repository, "update-ref", "refs/heads/main", commit)
+    ran = vost.attempt(*command.split())
+    message = "WARNING: d/sub: A submodule is left out: its content is not in the repository\n"
+    assert (ran.code, ran.out, ran.err) == (0, "", message)
+    assert names(Path("x").read_bytes()) == ALL
+
+
 # --- in
 
 ZIP = archives.zipped(("z.txt", b"zip"), archives.zip_link("l", b"z.txt"))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 STANDARD_STREAM = "-"
 _HARD_LINK = "skipping hard link"
+_SUBMODULE = "commit"
 
 _format_option = click.option(
     *("--format", "family"), type=click.Choice([ZIP, TAR]), help="What it is (else: by its name)."
@@ -210,6 +211,7 @@ async def _export(
     chosen = archive_format(family, file)
     store = await session.open()
     fs = await Resolver(store, branch, filters).snapshot()
+    await _warn_of_submodules(fs)
     with progress_bar(session) as show:
         counter = _Counter(show)
         if file == STANDARD_STREAM:
@@ -219,6 +221,13 @@ async def _export(
         else:
             await fs.archive_out(file, format=chosen, progress=counter)
     session.say(f"Wrote {counter.done} file(s) to {file}")
+
+
+async def _warn_of_submodules(fs: vost.FS) -> None:
+    listing = await fs.entries(recursive=True, details=False)
+    text = "A submodule is left out: its content is not in the repository"
+    paths = [entry.path for entry in listing.entries if entry.kind == _SUBMODULE]
+    output.warn(vost.ChangeError(path, text) for path in paths)
 
 
 async def _import(
