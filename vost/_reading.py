@@ -15,7 +15,7 @@ from vost._snapshot import Snapshot, require_same_store
 from vost.files import Reader, TextReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Iterator
 
     from vost._model.changes import ChangeReport
     from vost._model.types import FileType, Listing, StatResult, WalkEntry
@@ -336,7 +336,7 @@ class ReadOperations(Snapshot):
             async for step in items:
                 yield step
 
-    async def glob(self, pattern: str | os.PathLike[str]) -> list[str]:
+    async def glob(self, pattern: str | os.PathLike[str], *, submodules: bool = False) -> list[str]:
         """Return the paths that match a pattern, sorted, each once.
 
         ``*`` and ``?`` match within a name, ``**`` any number of directories. Names that begin
@@ -344,17 +344,25 @@ class ReadOperations(Snapshot):
 
         Args:
             pattern: For example ``"src/**/*.py"``.
+            submodules: Return submodules too: they can be moved and removed, and nothing else.
         """
-        return sorted([path async for path in self.iglob(pattern)])
+        return sorted([path async for path in self.iglob(pattern, submodules=submodules)])
 
-    async def iglob(self, pattern: str | os.PathLike[str]) -> AsyncGenerator[str, None]:
+    async def iglob(
+        self, pattern: str | os.PathLike[str], *, submodules: bool = False
+    ) -> AsyncGenerator[str, None]:
         """Yield the paths that match a pattern (see ``glob``), each once, in Git's order.
 
         Args:
             pattern: For example ``"src/**/*.py"``.
+            submodules: Yield submodules too.
         """
         root = (await self._loaded()).tree
-        async with aclosing(stream(lambda: iter_paths(self._repository, root, pattern))) as items:
+
+        def paths() -> Iterator[str]:
+            return iter_paths(self._repository, root, pattern, submodules=submodules)
+
+        async with aclosing(stream(paths)) as items:
             async for path in items:
                 yield path
 

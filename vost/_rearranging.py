@@ -186,7 +186,7 @@ class RearrangeOperations(Snapshot):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
     ) -> FS:
-        """Move or rename files, and with ``recursive`` directories, in one commit.
+        """Move or rename files or submodules, and with ``recursive`` directories, in one commit.
 
         Args:
             sources: What to move, taken literally: ``"dir"`` moves with its name, of ``"dir/"``
@@ -203,7 +203,7 @@ class RearrangeOperations(Snapshot):
         Raises:
             FileNotFoundError: If a source does not exist, or none is given.
             IsADirectoryError: If one is a directory and ``recursive`` is false; if ``strict``,
-                also if one would be replaced.
+                also if one, or a submodule, would be replaced.
             NotADirectoryError: If one ends in a slash and is no directory; if ``strict``, also if
                 a file is where a directory is to be.
             ValueError: If a path is invalid, source and target are the same, two sources have

@@ -302,7 +302,7 @@ class WriteOperations(Snapshot):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
     ) -> FS:
-        """Remove files, and with ``recursive`` directories, in one commit.
+        """Remove files or submodules, and with ``recursive`` directories, in one commit.
 
         Args:
             sources: One path or several, taken literally; all must exist.

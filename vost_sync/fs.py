@@ -337,7 +337,7 @@ class FS(Facade["vost.FS"]):
         """
         return iterate(self._aio.walk(path))
 
-    def glob(self, pattern: str | os.PathLike[str]) -> list[str]:
+    def glob(self, pattern: str | os.PathLike[str], *, submodules: bool = False) -> list[str]:
         """Return the paths that match a pattern, sorted, each once.
 
         ``*`` and ``?`` match within a name, ``**`` any number of directories. Names that begin
@@ -345,16 +345,18 @@ class FS(Facade["vost.FS"]):
 
         Args:
             pattern: For example ``"src/**/*.py"``.
+            submodules: Return submodules too: they can be moved and removed, and nothing else.
         """
-        return run(self._aio.glob(pattern))
+        return run(self._aio.glob(pattern, submodules=submodules))
 
-    def iglob(self, pattern: str | os.PathLike[str]) -> Iterator[str]:
+    def iglob(self, pattern: str | os.PathLike[str], *, submodules: bool = False) -> Iterator[str]:
         """Yield the paths that match a pattern (see ``glob``), each once, in Git's order.
 
         Args:
             pattern: For example ``"src/**/*.py"``.
+            submodules: Yield submodules too.
         """
-        return iterate(self._aio.iglob(pattern))
+        return iterate(self._aio.iglob(pattern, submodules=submodules))
 
     def close(self) -> None:
         """Release cached file handles. Idempotent; the snapshot stays usable."""
@@ -678,7 +680,7 @@ class FS(Facade["vost.FS"]):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
     ) -> FS:
-        """Remove files, and with ``recursive`` directories, in one commit.
+        """Remove files or submodules, and with ``recursive`` directories, in one commit.
 
         Args:
             sources: One path or several, taken literally; all must exist.
@@ -1151,7 +1153,7 @@ class FS(Facade["vost.FS"]):
         message: str | None = None,
         parents: Sequence[FS] | None = None,
     ) -> FS:
-        """Move or rename files, and with ``recursive`` directories, in one commit.
+        """Move or rename files or submodules, and with ``recursive`` directories, in one commit.
 
         Args:
             sources: What to move, taken literally: ``"dir"`` moves with its name, of ``"dir/"``
@@ -1168,7 +1170,7 @@ class FS(Facade["vost.FS"]):
         Raises:
             FileNotFoundError: If a source does not exist, or none is given.
             IsADirectoryError: If one is a directory and ``recursive`` is false; if ``strict``,
-                also if one would be replaced.
+                also if one, or a submodule, would be replaced.
             NotADirectoryError: If one ends in a slash and is no directory; if ``strict``, also if
                 a file is where a directory is to be.
             ValueError: If a path is invalid, source and target are the same, two sources have

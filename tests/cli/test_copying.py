@@ -172,6 +172,9 @@ def test_links_are_followed_when_that_is_asked_for(vost: Vost, store: GitStore) 
         (["main~9:a.txt", "o"], "Cannot go back 9 commits — history too short"),
         ([":d", "f"], "Not a directory: f"),
         ([":a.txt", "dev:d", "f"], "Not a directory: f"),
+        ([":a.txt", "f/x"], "Not a directory: f"),
+        ([":a.txt", "f/x/"], "Not a directory: f"),
+        ([":d", "./f/x/y"], "Not a directory: ./f"),
         # Nothing is destroyed because of a clash of names.
         (["f", ":a.txt/b"], "Not a directory: a.txt"),
         (["f", "run", ":a.txt"], "Not a directory: a.txt"),
@@ -185,6 +188,9 @@ def test_links_are_followed_when_that_is_asked_for(vost: Vost, store: GitStore) 
         ([":", ":"], "Source and destination are the same: /"),
         ([":d", ":d"], "Cannot copy a directory into itself: d to d/d"),
         ([":d", ":d/in"], "Cannot copy a directory into itself: d to d/in/d"),
+        ([":d*", ":d"], "Cannot copy a directory into itself: d to d/d"),
+        ([":*.txt", ":"], "Source and destination are the same: a.txt"),
+        (["--delete", ":*", ":d"], "Cannot copy a directory into itself: d to d/d"),
     ],
 )
 def test_errors_are_found_before_anything_happens(
@@ -363,6 +369,22 @@ def test_what_is_copied_within_lands_where_it_should(
     assert vost("cp", *arguments) == ""
     assert added(store) == expected
     assert store.branches["main"].back(1).commit_hash == before
+
+
+@pytest.mark.parametrize(
+    "pattern, expected, left",
+    [
+        (":*", {"d/a.txt"}, "d: Left out: Cannot copy a directory into itself: d to d/d"),
+        (":**/?", {"d/y"}, "d/x: Left out: Source and destination are the same: d/x"),
+    ],
+)
+def test_pattern_may_match_the_destination(
+    vost: Vost, store: GitStore, pattern: str, expected: set[str], left: str
+) -> None:
+    ran = vost.attempt("cp", pattern, ":d")
+    assert (ran.code, ran.out) == (0, "")
+    assert f"WARNING: {left}\n" in ran.err
+    assert added(store) == expected
 
 
 def test_sources_without_ref_are_read_from_the_current_branch(vost: Vost, store: GitStore) -> None:

@@ -141,11 +141,34 @@ def test_of_two_sources_for_one_place_the_first_counts(
         store.branches["main"].apply({"l/x": b"x", "m/x": b"other"})
         sources = [":l/x", ":m/x"]
     ran = vost.attempt("cp", *options, *sources, dest)
-    target = "n/x" if dest == ":n" else "x"
+    target = "n/x" if dest == ":n" else "o/x"
     warning = f"WARNING: m/x: Overlapping destination '{target}': skipping (kept earlier source)\n"
     assert (ran.code, ran.out, ran.err) == (0, "", warning)
     got = store.branches["main"].read("n/x") if dest == ":n" else (here / "o/x").read_bytes()
     assert got == b"x"
+
+
+def test_place_that_two_sources_have_is_named_with_its_directories(
+    vost: Vost, store: GitStore
+) -> None:
+    store.branches["main"].apply({"l/d/x": b"1", "m/d/x": b"2"})
+    ran = vost.attempt("cp", ":l/d", ":m/d", "./o")
+    assert ran.err == (
+        "WARNING: m/d/x: Overlapping destination './o/d/x': skipping (kept earlier source)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "sources, dest",
+    [(["nope", "zz*"], ":n"), ([":nope", ":zz*"], ":n"), ([":nope", ":zz*"], "o")],
+)
+def test_all_that_fails_is_reported_when_nothing_is_left(
+    vost: Vost, sources: list[str], dest: str
+) -> None:
+    ran = vost.attempt("cp", "--ignore-errors", *sources, dest)
+    assert (ran.code, ran.out) == (1, "")
+    starts = [line.partition(": No ")[0] for line in ran.err.splitlines()]
+    assert starts == ["ERROR: zz*", "ERROR: nope"]
 
 
 def test_special_files_are_left_out_with_a_warning(vost: Vost, store: GitStore, here: Path) -> None:
@@ -339,6 +362,16 @@ def test_submodules_are_left_out_with_a_warning(
         assert ran.code == 0
         assert ran.err.startswith("WARNING: sub: A submodule")
     assert added(store) == {"n/f"}
+    message = "Cannot copy a submodule, its content is not in the repository"
+    for dest in ("o2", ":n2"):
+        assert vost.fails("cp", "sub:sub", "sub:f", dest) == f"{message}: sub"
+        assert vost.fails("cp", "--delete", "sub:*", dest) == f"{message}: sub"
+        ran = vost.attempt("cp", "--ignore-errors", "sub:sub", "sub:f", dest)
+        assert (ran.code, ran.err) == (1, f"ERROR: sub: {message}\n")
+        ran = vost.attempt("cp", "sub:*", dest)
+        assert ran.code == 0
+        assert ran.err.startswith("WARNING: sub: A submodule")
+    assert added(store) == {"n/f", "n2/f"}
 
 
 # --- in processes of their own

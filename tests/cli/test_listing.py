@@ -223,6 +223,7 @@ def test_submodules_and_modes_of_old_are_listed(
     assert vost("ls") == "old\nsub\n"
     assert vost("ls", "-R") == "old\nsub\n"
     assert vost("ls", "-l").splitlines()[1] == "1212121     sub"
+    assert vost("ls", "s*") == vost("ls", "-R", "s*") == "sub\n"
     assert json.loads(vost("ls", "-l", "--format=json", "sub")) == [
         {"name": "sub", "hash": "12" * 20, "type": "commit"}
     ]
@@ -240,6 +241,9 @@ def test_forged_names_are_left_out_with_a_warning(
         "WARNING: ..",
         "WARNING: ../up",
     ]
+    rows = [(b"100644", b"a/b", blob), (b"100644", b"x", blob)]
+    commit_tree(repository, store_tree(repository, rows))
+    assert vost("ls", "*") == "x\n"
 
 
 def test_damage_is_an_error_that_names_the_place(vost: Vost, filled: FS, repository: Path) -> None:

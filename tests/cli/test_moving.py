@@ -308,6 +308,161 @@ def test_mv_says_what_it_did_and_tags_it(vost: Vost, store: GitStore) -> None:
     assert store.branches["main"].message == "mv +1 -1"
 
 
+@pytest.mark.parametrize(
+    "arguments, gone, new, left",
+    [
+        (
+            ["-R", ":*", ":d"],
+            {"a.txt", "b.txt", "run", "link", "e/z", "e/d/w"},
+            {"d/a.txt", "d/b.txt", "d/run", "d/link", "d/e/z", "d/e/d/w"},
+            ["d: Left where it is: it is the destination"],
+        ),
+        (
+            ["-R", ":?", ":e/d"],
+            {"d/x", "d/y.txt"},
+            {"e/d/d/x", "e/d/d/y.txt"},
+            ["e: Left where it is: the destination is in it"],
+        ),
+        (
+            [":**/*.txt", ":d"],
+            {"a.txt", "b.txt"},
+            {"d/a.txt", "d/b.txt"},
+            ["d/y.txt: Left where it is: it is there already"],
+        ),
+    ],
+)
+def test_pattern_of_mv_may_match_the_destination(
+    vost: Vost,
+    store: GitStore,
+    arguments: list[str],
+    gone: set[str],
+    new: set[str],
+    left: list[str],
+) -> None:
+    planned = vost.attempt("mv", "-n", *arguments)
+    ran = vost.attempt("mv", *arguments)
+    assert (ran.code, ran.out) == (planned.code, ran.out) == (0, "")
+    assert ran.err == planned.err == "".join(f"WARNING: {line}\n" for line in left)
+    assert files(store) == (ALL - gone) | new
+    assert {line[3:] for line in planned.lines if line[0] == "+"} == new
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["-R", ":d*", ":d"], "Source and destination are the same: d"),
+        ([":*.txt", ":"], "Source and destination are the same: a.txt"),
+        (["-R", ":d*", ":d/in"], "Cannot move 'd' to 'd/in/d', which is inside of it"),
+    ],
+)
+def test_pattern_of_mv_that_matches_nothing_else_moves_nothing(
+    vost: Vost, store: GitStore, arguments: list[str], message: str
+) -> None:
+    before = refs(store)
+    store.branches["main"].write("d/in/k", b"")
+    assert vost.fails("mv", *arguments) == message
+    assert refs(store)["dev"] == before["dev"]
+    assert files(store) == ALL | {"d/in/k"}
+
+
+def test_mv_moves_what_is_named_twice_once(vost: Vost, store: GitStore) -> None:
+    vost("mv", ":*.txt", ":a*", ":a.txt", ":new")
+    vost("mv", ":run", ":run", ":bin")
+    assert files(store) == ALL - {"a.txt", "b.txt", "run"} | {"new/a.txt", "new/b.txt", "bin/run"}
+
+
+# --- submodules
+
+
+@pytest.fixture
+def submodule(store: GitStore, repository: Path, git: Git) -> str:
+    """Put a submodule at ``sub`` and at ``lib/inner`` of ``main``; return the id that it has."""
+    commit = store.branches["main"].commit_hash
+    blob = git(repository, "rev-parse", "main:a.txt")
+    link = f"160000 commit {commit}"
+    lib = git(repository, "mktree", "--missing", stdin=f"{link}\tinner\n")
+    lines = f"100644 blob {blob}\ta.txt\n{link}\tsub\n040000 tree {lib}\tlib\n"
+    tree = git(repository, "mktree", "--missing", stdin=lines)
+    made = git(repository, "commit-tree", tree, "-p", "main", "-m", "with submodules")
+    git(repository, "update-ref", "refs/heads/main", made)
+    return commit
+
+
+@pytest.mark.parametrize(
+    "arguments, gone",
+    [
+        (["sub"], {"sub"}),
+        (["-R", "sub", "lib"], {"sub", "lib/inner"}),
+        (["lib/inner"], {"lib/inner"}),
+        (["s*"], {"sub"}),
+        (["-R", "*"], {"sub", "lib/inner", "a.txt"}),
+    ],
+)
+def test_rm_removes_submodules(
+    vost: Vost, submodule: str, repository: Path, git: Git, arguments: list[str], gone: set[str]
+) -> None:
+    plan = vost("rm", "-n", *arguments)
+    assert plan == "".join(f"- :{path}\n" for path in sorted(gone))
+    vost("rm", *arguments)
+    left = git(repository, "ls-tree", "-r", "--name-only", "main").split()
+    assert set(left) == {"sub", "lib/inner", "a.txt"} - gone
+    message = f"Batch rm: -{len(gone)}" if len(gone) > 1 else f"- {min(gone)}"
+    assert git(repository, "log", "-1", "--format=%s", "main") == message
+
+
+@pytest.mark.parametrize(
+    "arguments, moved",
+    [
+        ([":sub", ":x"], {"sub": "x"}),
+        ([":sub", ":lib"], {"sub": "lib/sub"}),
+        ([":lib/inner", ":sub2/"], {"lib/inner": "sub2/inner"}),
+        (["-R", ":lib", ":x"], {"lib/inner": "x/inner"}),
+        ([":s*", ":a*", ":x"], {"sub": "x/sub", "a.txt": "x/a.txt"}),
+    ],
+)
+def test_mv_moves_submodules(
+    vost: Vost,
+    submodule: str,
+    repository: Path,
+    git: Git,
+    arguments: list[str],
+    moved: dict[str, str],
+) -> None:
+    plan = vost("mv", "-n", *arguments).splitlines()
+    assert {line for line in plan if line[0] == "-"} == {f"- :{path}" for path in moved}
+    assert {line for line in plan if line[0] == "+"} == {f"+ :{path}" for path in moved.values()}
+    vost("mv", *arguments)
+    listed = git(repository, "ls-tree", "-r", "main").splitlines()
+    found = {line.partition("\t")[2]: line.split()[2] for line in listed}
+    kept = {"sub", "lib/inner", "a.txt"} - set(moved)
+    assert set(found) == kept | set(moved.values())
+    assert list(found.values()).count(submodule) == 2
+    message = f"Batch mv: +{len(moved)} -{len(moved)}"
+    assert git(repository, "log", "-1", "--format=%s", "main") == message
+    git(repository, "fsck", "--strict")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["mv", ":a.txt", ":sub"], "Is a submodule: sub"),
+        (["mv", ":a.txt", ":sub/x"], "Not a directory: sub"),
+        (["mv", ":sub", ":sub"], "Source and destination are the same: sub"),
+        (["mv", ":sub/", ":x"], "Not a directory in repo: sub"),
+        (["mv", ":sub/x", ":x"], "File not found in repo: sub/x"),
+        (["rm", "sub/x"], "File not found in repo: sub/x"),
+        (["write", "sub"], "Is a submodule: sub"),
+        (["write", "lib/inner/x"], "Not a directory: lib/inner"),
+    ],
+)
+def test_nothing_takes_the_place_of_a_submodule(
+    vost: Vost, store: GitStore, submodule: str, arguments: list[str], message: str
+) -> None:
+    before = refs(store)
+    assert vost.fails(*arguments) == message
+    assert refs(store) == before
+
+
 # --- both
 
 

@@ -90,12 +90,41 @@ async def test_submodule_moves_with_its_directory(git: Git, with_submodule: Path
     fs = await store.branches["main"]
     fs = await fs.move("lib", "vendor/lib", recursive=True)
     assert fs.changes is not None
-    assert [entry.path for entry in fs.changes.add] == ["vendor/lib/readme"]
+    assert [entry.path for entry in fs.changes.add] == ["vendor/lib/readme", "vendor/lib/sub"]
     assert f"160000 commit {'12' * 20}\tvendor/lib/sub" in git(
         with_submodule, "ls-tree", "-r", "main"
     )
     fs = await fs.move("vendor/lib/", "deep/er", recursive=True)
     assert f"160000 commit {'12' * 20}\tdeep/er/sub" in git(with_submodule, "ls-tree", "-r", "main")
+    await store.close()
+    assert_fsck_clean(with_submodule)
+
+
+async def test_submodule_can_be_moved_and_removed_by_its_name(
+    git: Git, with_submodule: Path
+) -> None:
+    store = await GitStore.open(with_submodule)
+    fs = await store.branches["main"]
+    assert await fs.glob("lib/*", submodules=True) == ["lib/readme", "lib/sub"]
+    assert await fs.glob("lib/./s*", submodules=True) == ["lib/./sub"]
+    listing = await fs.entries("lib/./s*", glob=True)
+    assert [(entry.path, entry.kind) for entry in listing.entries] == [("lib/sub", "commit")]
+    with pytest.raises(IsADirectoryError, match="lib/sub"):
+        await fs.move("f", "lib/sub", strict=True)
+    with pytest.raises(NotADirectoryError, match="lib/sub"):
+        await fs.move("f", "lib/sub/f", strict=True)
+
+    fs = await fs.move("lib/sub", "there")
+
+    assert fs.changes is not None
+    assert [entry.path for entry in fs.changes.add] == ["there"]
+    assert [entry.path for entry in fs.changes.delete] == ["lib/sub"]
+    assert f"160000 commit {'12' * 20}\tthere" in git(with_submodule, "ls-tree", "main")
+    fs = await fs.remove("there")
+    assert fs.changes is not None
+    assert [(each.path, each.type) for each in fs.changes.delete] == [("there", FileType.TREE)]
+    assert fs.message == "- there"
+    assert "160000" not in git(with_submodule, "ls-tree", "-r", "main")
     await store.close()
     assert_fsck_clean(with_submodule)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vost._engine.listing import FORGED, is_forged, leaves
-from vost._engine.lookup import canonical_mode
+from vost._engine.listing import FORGED, leaves
+from vost._engine.lookup import canonical_mode, is_forged
 from vost._engine.trees import Entry, sort_key
 from vost._model.changes import ChangeError, ChangeReport, FileEntry
 from vost._model.paths import decode_name
-from vost._model.types import MODE_GITLINK, MODE_TREE
+from vost._model.types import MODE_GITLINK, MODE_TREE, FileType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ _SUBMODULE = "a submodule differs: its content is not in the repository"
 
 
 class FileChange(NamedTuple):
-    """A file or link that is another one, new or gone: its entries before and after."""
+    """A file, link or submodule that is another one, new or gone: its entries before and after."""
 
     path: str
     old: Entry | None
@@ -35,7 +35,12 @@ def _no_warning(_: ChangeError) -> None:
 
 
 def compare_trees(
-    trees: Reader, old: Oid, new: Oid, warn: Warn = _no_warning
+    trees: Reader,
+    old: Oid,
+    new: Oid,
+    warn: Warn = _no_warning,
+    *,
+    submodules: bool = False,
 ) -> Iterator[FileChange]:
     """Yield the files and links that differ, depth first, in the order of the trees.
 
@@ -46,6 +51,7 @@ def compare_trees(
         old: Root tree before.
         new: Root tree after.
         warn: Told what is left out: submodules that differ, and forged names.
+        submodules: Yield submodules too.
     """
     pending: list[tuple[str, Oid | None, Oid | None]] = [("", old, new)]
     while pending:
@@ -53,7 +59,7 @@ def compare_trees(
         if before_oid == after_oid:
             continue
         if before_oid is None or after_oid is None:
-            yield from _one_sided(trees, path, before_oid, after_oid, warn)
+            yield from _one_sided(trees, path, before_oid, after_oid, warn, submodules=submodules)
             continue
         before = dict(trees.tree(before_oid).entries())
         after = dict(trees.tree(after_oid).entries())
@@ -66,10 +72,10 @@ def compare_trees(
             if is_forged(name):
                 warn(ChangeError(inner, FORGED))
                 continue
-            if _is_submodule(ours) or _is_submodule(theirs):
+            if not submodules and (_is_submodule(ours) or _is_submodule(theirs)):
                 warn(ChangeError(inner, _SUBMODULE))
-            old_tree, old_file = _kinds(ours)
-            new_tree, new_file = _kinds(theirs)
+            old_tree, old_file = _kinds(ours, submodules=submodules)
+            new_tree, new_file = _kinds(theirs, submodules=submodules)
             if old_file != new_file:
                 yield FileChange(inner, old_file, new_file)
             if old_tree is not None or new_tree is not None:
@@ -89,10 +95,17 @@ def report_of(changes: Iterable[FileChange], *, with_sources: bool) -> ChangeRep
         src = path if with_sources else None
         if new is not None:
             entries = report.add if old is None else report.update
-            entries.append(FileEntry.from_mode(path, new.mode, src))
+            entries.append(changed_entry(path, new.mode, src))
         elif old is not None:
-            report.delete.append(FileEntry.from_mode(path, old.mode, src))
+            report.delete.append(changed_entry(path, old.mode, src))
     return report
+
+
+def changed_entry(path: str, mode: int, src: str | None) -> FileEntry:
+    """Return the entry of a report; a submodule counts as a directory, as it is one on disk."""
+    if mode == MODE_GITLINK:
+        return FileEntry(path, FileType.TREE, src)
+    return FileEntry.from_mode(path, mode, src)
 
 
 def report_difference(trees: Reader, old: Oid, new: Oid, check: Callable[[], None]) -> ChangeReport:
@@ -118,14 +131,20 @@ def report_difference(trees: Reader, old: Oid, new: Oid, check: Callable[[], Non
 
 
 def _one_sided(
-    trees: Reader, path: str, before: Oid | None, after: Oid | None, warn: Warn
+    trees: Reader,
+    path: str,
+    before: Oid | None,
+    after: Oid | None,
+    warn: Warn,
+    *,
+    submodules: bool,
 ) -> Iterator[FileChange]:
     """Yield the files of a directory that is new or gone as a whole."""
     oid = before if after is None else after
     if oid is None:
         return
     for below, entry in leaves(trees, oid, path, warn):
-        if entry.mode == MODE_GITLINK:
+        if entry.mode == MODE_GITLINK and not submodules:
             warn(ChangeError(below, _SUBMODULE))
         elif after is None:
             yield FileChange(below, entry, None)
@@ -146,11 +165,13 @@ def _names(before: dict[bytes, Entry], after: dict[bytes, Entry]) -> list[bytes]
     return [name for name, _ in named]
 
 
-def _kinds(entry: Entry | None) -> tuple[Oid | None, Entry | None]:
+def _kinds(entry: Entry | None, *, submodules: bool) -> tuple[Oid | None, Entry | None]:
     """Return the id of a directory, or the entry of a file in its canonical mode."""
     if entry is None:
         return None, None
     if entry.mode == MODE_TREE:
         return entry.oid, None
+    if submodules and _is_submodule(entry):
+        return None, entry
     mode = canonical_mode(entry.mode)
     return None, None if mode is None else Entry(mode, entry.oid)

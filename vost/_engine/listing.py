@@ -9,12 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vost._engine.globbing import iter_paths
-from vost._engine.lookup import DAMAGE, canonical_mode, find, raise_damaged, require
+from vost._engine.lookup import (
+    DAMAGE,
+    canonical_mode,
+    find_entry,
+    is_forged,
+    raise_damaged,
+)
 from vost._engine.trees import Entry
 from vost._model.changes import ChangeError
 from vost._model.errors import PathNotFoundError
 from vost._model.objects import oid_to_hex
-from vost._model.paths import decode_name, encode_path
+from vost._model.paths import decode_name, normalize_given
 from vost._model.types import MODE_GITLINK, MODE_LINK, MODE_TREE, Listing, PathInfo
 
 if TYPE_CHECKING:
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     Warn = Callable[[ChangeError], None]
 
 _CHECK_EVERY = 256
-_ELSEWHERE = frozenset((b".", b".."))
 FORGED = "a forged name, which no file can have: left out"
 
 
@@ -57,10 +62,11 @@ def list_entries(
     """
     warnings: list[ChangeError] = []
     if glob:
-        names = iter_paths(repository, root, path)
-        starts = [(name, require(repository, root, name)) for name in names]
+        found_paths = iter_paths(repository, root, path, submodules=True)
+        names = map(normalize_given, found_paths)  # without the dot of a pivot
+        starts = [(name, _require(repository, root, name)) for name in names]
     else:
-        starts = [(path, _shown(repository, root, path))]
+        starts = [(path, _require(repository, root, path))]
     found: dict[str, Entry] = {}
     for name, entry in starts:
         if entry.mode != MODE_TREE or (glob and not recursive):
@@ -118,23 +124,12 @@ def leaves(reader: Reader, oid: Oid, path: str, warn: Warn) -> Iterator[tuple[st
         pending.extend(reversed(below))
 
 
-def is_forged(name: bytes) -> bool:
-    """Tell whether a name of a tree would lead elsewhere if it were taken for a path."""
-    return b"/" in name or name in _ELSEWHERE
-
-
-def _shown(reader: Reader, root: Oid, path: str) -> Entry:
+def _require(reader: Reader, root: Oid, path: str) -> Entry:
     """Return the entry at ``path``, a submodule too."""
-    entry = find(reader, root, path)
-    if entry is not None:
-        return entry
-    directory, _, name = path.rpartition("/")
-    above = find(reader, root, directory)
-    if above is not None and above.mode == MODE_TREE:
-        entry = reader.tree(above.oid).find(encode_path(name))
-        if entry is not None and entry.mode == MODE_GITLINK:
-            return entry
-    raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")
+    entry = find_entry(reader, root, path)
+    if entry is None:
+        raise PathNotFoundError(f"No such file or directory in the snapshot: {path!r}")
+    return entry
 
 
 def _named(found: dict[str, Entry]) -> list[PathInfo]:

@@ -2,7 +2,7 @@
 
 Every function takes a ``Reader`` and the id of a root tree, and touches only the trees on the
 path. Submodules (gitlinks) and entries of unknown kind read as absent: vost has no content for
-them; commits preserve them.
+them; commits preserve them. Whoever moves, removes or shows entries asks for submodules too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from vost._model.paths import decode_name, decode_names, encode_path
 from vost._model.types import (
     MODE_BLOB,
     MODE_EXECUTABLE,
+    MODE_GITLINK,
     MODE_LINK,
     MODE_TREE,
     FileType,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vost._storage.protocols import ObjectStream
 
 DAMAGE = (ObjectNotFoundError, CorruptObjectError)
+_ELSEWHERE = frozenset((b".", b".."))
 _PLAIN_MODES = frozenset((MODE_BLOB, MODE_EXECUTABLE, MODE_LINK, MODE_TREE))
 
 
@@ -56,6 +58,11 @@ def canonical_mode(mode: int) -> int | None:
     return None
 
 
+def is_forged(name: bytes) -> bool:
+    """Tell whether a name of a tree would lead elsewhere if it were taken for a path."""
+    return b"/" in name or name in _ELSEWHERE
+
+
 class _ShownModes(dict[bytes, "int | None"]):
     """What modes count as, by their text in a tree; odd ones are looked into when met."""
 
@@ -64,6 +71,7 @@ class _ShownModes(dict[bytes, "int | None"]):
 
 
 _SHOWN_MODES = _ShownModes({b"%o" % mode: mode for mode in _PLAIN_MODES})
+_MOVABLE_MODES = _ShownModes({**_SHOWN_MODES, b"160000": MODE_GITLINK})
 
 
 def find(reader: Reader, root: Oid, path: str) -> Entry | None:
@@ -88,6 +96,19 @@ def find(reader: Reader, root: Oid, path: str) -> Entry | None:
         return entry
     mode = canonical_mode(entry.mode)
     return None if mode is None else Entry(mode, entry.oid)
+
+
+def find_entry(reader: Reader, root: Oid, path: str) -> Entry | None:
+    """Return the entry at ``path`` as ``find`` does, and a submodule too."""
+    entry = find(reader, root, path)
+    if entry is not None or not path:
+        return entry
+    directory, _, name = path.rpartition("/")
+    above = find(reader, root, directory)
+    if above is None or above.mode != MODE_TREE:
+        return None
+    entry = reader.tree(above.oid).find(encode_path(name))
+    return entry if entry is not None and entry.mode == MODE_GITLINK else None
 
 
 def require(reader: Reader, root: Oid, path: str) -> Entry:
@@ -275,14 +296,24 @@ def walk(reader: Reader, root: Oid, path: str) -> Iterator[tuple[str, list[str],
         pending.extend(reversed(below))
 
 
-def walk_files(reader: Reader, oid: Oid, path: str) -> Iterator[tuple[str, Entry]]:
-    """Yield path and entry of every file and link below the tree ``oid``, depth first."""
+def walk_files(
+    reader: Reader, oid: Oid, path: str, *, submodules: bool = False
+) -> Iterator[tuple[str, Entry]]:
+    """Yield path and entry of every file and link below the tree ``oid``, depth first.
+
+    Args:
+        reader: Finds trees.
+        oid: The tree.
+        path: Where it is.
+        submodules: Yield submodules too.
+    """
+    modes = _MOVABLE_MODES if submodules else _SHOWN_MODES
     pending = [(path, oid)]
     while pending:
         directory, tree_oid = pending.pop()
         prefix = f"{directory}/" if directory else ""
         below: list[tuple[str, Oid]] = []
-        for name, mode, child in _children(reader, tree_oid, directory):
+        for name, mode, child in _children(reader, tree_oid, directory, modes):
             if mode == MODE_TREE:
                 below.append((prefix + name, child))
             else:
@@ -290,7 +321,9 @@ def walk_files(reader: Reader, oid: Oid, path: str) -> Iterator[tuple[str, Entry
         pending.extend(reversed(below))
 
 
-def _children(reader: Reader, oid: Oid, path: str) -> list[tuple[str, int, Oid]]:
+def _children(
+    reader: Reader, oid: Oid, path: str, modes: _ShownModes = _SHOWN_MODES
+) -> list[tuple[str, int, Oid]]:
     """Return name, mode and id of what is in a directory, but for what vost cannot show."""
     try:
         rows = reader.tree(oid).rows()
@@ -300,7 +333,7 @@ def _children(reader: Reader, oid: Oid, path: str) -> list[tuple[str, int, Oid]]
     return [
         (name, mode, child)
         for name, (text, _, child) in zip(names, rows)  # noqa: B905 - same length
-        if (mode := _SHOWN_MODES[text]) is not None
+        if (mode := modes[text]) is not None
     ]
 
 

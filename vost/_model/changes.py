@@ -51,7 +51,8 @@ class FileEntry:
 
     Args:
         path: The path; what it is relative to depends on the operation.
-        type: Kind of the entry, of the new one where there is one. It is not validated.
+        type: Kind of the entry, of the new one where there is one. It is not validated; removals
+            and moves report submodules as directories.
         src: Where the content came from or went to, for operations that have such a side.
     """
 

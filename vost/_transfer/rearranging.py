@@ -10,7 +10,7 @@ import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.comparing import compare_trees, report_of
-from vost._engine.lookup import find
+from vost._engine.lookup import find, find_entry
 from vost._model.errors import (
     InvalidPathError,
     PathIsDirectoryError,
@@ -18,7 +18,7 @@ from vost._model.errors import (
     PathNotFoundError,
 )
 from vost._model.paths import decode_name, normalize_given, normalize_writable_path, parents_of
-from vost._model.types import MODE_TREE
+from vost._model.types import MODE_GITLINK, MODE_TREE
 from vost._transfer.sources import below, repository_source
 
 if TYPE_CHECKING:
@@ -53,8 +53,20 @@ class Move(NamedTuple):
     entry: Entry
 
 
-def find_sources(reader: Reader, root: Oid, texts: Sequence[str | os.PathLike[str]]) -> list[Found]:
+def find_sources(
+    reader: Reader,
+    root: Oid,
+    texts: Sequence[str | os.PathLike[str]],
+    *,
+    submodules: bool = False,
+) -> list[Found]:
     """Find what the sources of a copy or move name; all of them must exist.
+
+    Args:
+        reader: Where the trees are.
+        root: The snapshot's root tree.
+        texts: The sources.
+        submodules: Find submodules too.
 
     Raises:
         PathNotFoundError: If one does not exist.
@@ -63,7 +75,7 @@ def find_sources(reader: Reader, root: Oid, texts: Sequence[str | os.PathLike[st
     """
     found = []
     for source in map(repository_source, texts):
-        entry = find(reader, root, source.path)
+        entry = (find_entry if submodules else find)(reader, root, source.path)
         if source.needs_directory and (entry is None or entry.mode != MODE_TREE):
             raise PathNotDirectoryError(
                 f"Not a directory: {source.text!r} (without the slash at its end it may be a file)"
@@ -108,7 +120,7 @@ def plan_moves(
     recursive: bool,
     strict: bool = False,
 ) -> list[Move]:
-    """Find out what goes where.
+    """Find out what goes where. Submodules are moved as files are.
 
     Args:
         reader: Where the trees are.
@@ -128,7 +140,7 @@ def plan_moves(
         InvalidPathError: If a path is invalid, two sources have one target, a source has itself
             as target, or a directory would be moved into itself.
     """
-    sources = find_sources(reader, root, texts)
+    sources = find_sources(reader, root, texts, submodules=True)
     if not sources:
         raise PathNotFoundError("Nothing to move: the list of paths is empty")
     for found in sources:
@@ -216,14 +228,16 @@ def _check_places(reader: Reader, root: Oid, moves: Sequence[Move]) -> None:
     """
     for _, target, entry in moves:
         for outer in parents_of(target):
-            above = find(reader, root, outer)
+            above = find_entry(reader, root, outer)
             if above is not None and above.mode != MODE_TREE:
                 raise PathNotDirectoryError(errno.ENOTDIR, "Not a directory", outer)
-        there = find(reader, root, target)
+        there = find_entry(reader, root, target)
         if there is None:
             continue
         if there.mode == MODE_TREE:
             raise PathIsDirectoryError(errno.EISDIR, "Is a directory", target)
+        if there.mode == MODE_GITLINK:
+            raise PathIsDirectoryError(errno.EISDIR, "Is a submodule", target)
         if entry.mode == MODE_TREE:
             raise PathNotDirectoryError(errno.ENOTDIR, "Not a directory", target)
 
@@ -246,7 +260,8 @@ def report_on(grafting: Grafting, base: Oid, *, with_sources: bool) -> ChangeRep
     Raises:
         InvalidPathError: If something new has a name that Git refuses.
     """
-    report = report_of(compare_trees(grafting, base, grafting.root), with_sources=with_sources)
+    changes = compare_trees(grafting, base, grafting.root, submodules=True)
+    report = report_of(changes, with_sources=with_sources)
     for added in report.add:
         if normalize_writable_path(added.path) != added.path:
             raise InvalidPathError(f"Invalid path segment in {added.path!r}")

@@ -190,8 +190,11 @@ async def store_for(
 
 
 @asynccontextmanager
-async def errors_shown() -> AsyncIterator[None]:
+async def errors_shown(earlier: Sequence[vost.ChangeError] = ()) -> AsyncIterator[None]:
     """Show all errors of a copy that ignores them, if everything failed.
+
+    Args:
+        earlier: What failed before it.
 
     Raises:
         Exit: With status 1, if everything failed.
@@ -199,7 +202,7 @@ async def errors_shown() -> AsyncIterator[None]:
     try:
         yield
     except vost.AllFailedError as error:
-        show_errors(error.errors)
+        show_errors([*earlier, *error.errors])
         raise click.exceptions.Exit(1) from None
 
 

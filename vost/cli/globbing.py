@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import vost
 from vost.cli.errors import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import vost
 
 
 def is_pattern(path: str) -> bool:
@@ -17,13 +16,16 @@ def is_pattern(path: str) -> bool:
     return "*" in path or "?" in path
 
 
-async def expand(fs: vost.FS, paths: Iterable[str], *, no_glob: bool) -> list[str]:
+async def expand(
+    fs: vost.FS, paths: Iterable[str], *, no_glob: bool, submodules: bool = False
+) -> list[str]:
     """Return what the paths name, patterns replaced by what they match, in order.
 
     Args:
         fs: The snapshot to look in.
         paths: Paths in the repository; those without wildcards stay as they are.
         no_glob: Take everything literally.
+        submodules: Whether patterns match submodules too.
 
     Raises:
         Failure: If a pattern matches nothing.
@@ -33,9 +35,32 @@ async def expand(fs: vost.FS, paths: Iterable[str], *, no_glob: bool) -> list[st
         if no_glob or not is_pattern(path):
             found.append(path)
             continue
-        # "./a" is "a" for users; for glob() a dot at the start is a name that nothing has.
-        matches = await fs.glob(path.removeprefix("./"))
-        if not matches:
-            raise Failure(f"No matches for pattern in repo: {path}")
-        found += matches
+        found += await matches(fs, path, submodules=submodules)
     return found
+
+
+async def matches(fs: vost.FS, pattern: str, *, submodules: bool = False) -> list[str]:
+    """Return what a pattern matches.
+
+    Args:
+        fs: The snapshot to look in.
+        pattern: The pattern.
+        submodules: Whether it matches submodules too.
+
+    Raises:
+        Failure: If it matches nothing.
+    """
+    # "./a" is "a" for users; for glob() a dot at the start is a name that nothing has.
+    found = await fs.glob(pattern.removeprefix("./"), submodules=submodules)
+    if not found:
+        raise Failure(f"No matches for pattern in repo: {pattern}")
+    return found
+
+
+async def is_submodule(fs: vost.FS, path: str) -> bool:
+    """Tell whether a submodule is at a path in its normal form."""
+    try:
+        listing = await fs.entries(path, details=False)
+    except (vost.PathNotFoundError, vost.PathNotDirectoryError):
+        return False
+    return any(entry.path == path and entry.kind == "commit" for entry in listing.entries)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import vost
 from vost.cli.arguments import normal_path
 from vost.cli.errors import Failure
-from vost.cli.globbing import expand, is_pattern
+from vost.cli.globbing import is_pattern, is_submodule, matches
 
 if TYPE_CHECKING:
     from vost.cli.commands.copying import Copying
     from vost.cli.resolving import Resolver
+
+_ELSEWHERE = "its content is not in the repository"
+_NO_CONTENT = f"Cannot copy a submodule, {_ELSEWHERE}"
 
 
 class LocalSources(NamedTuple):
@@ -104,13 +107,17 @@ class StoredSources(NamedTuple):
     Attributes:
         snapshots: The snapshot of each path.
         paths: The paths, as the library takes them.
+        matched: Those of the paths that a pattern matched.
         errors: What of it there is not.
+        warnings: What is left out.
         is_one_file: Whether it is one single file or link.
     """
 
     snapshots: list[vost.FS]
     paths: list[str]
+    matched: set[str]
     errors: list[vost.ChangeError]
+    warnings: list[vost.ChangeError]
     is_one_file: bool
 
 
@@ -122,7 +129,9 @@ async def stored_sources(copying: Copying, resolver: Resolver) -> StoredSources:
     """
     snapshots: list[vost.FS] = []
     paths: list[str] = []
+    matched: set[str] = set()
     errors: list[vost.ChangeError] = []
+    warnings: list[vost.ChangeError] = []
     is_one_file = False
     for source in copying.sources:
         text = source.path
@@ -131,11 +140,15 @@ async def stored_sources(copying: Copying, resolver: Resolver) -> StoredSources:
         found = [text]
         if is_pattern(text) and not copying.no_glob:
             try:
-                found = await expand(fs, [text], no_glob=False)
+                found = await _matches(copying, fs, text, warnings)
             except Failure as failure:
                 _add_error(copying, errors, text, failure.message)
                 continue
+            matched.update(found)
         elif not await fs.exists(path):
+            if await is_submodule(fs, path):
+                _add_error(copying, errors, path, f"{_NO_CONTENT}: {path}")
+                continue
             if not copying.ignore_errors:
                 raise Failure(f"File not found in repo: {path}")
         elif not await fs.is_dir(path):
@@ -146,4 +159,22 @@ async def stored_sources(copying: Copying, resolver: Resolver) -> StoredSources:
         paths += found
     if is_one_file and copying.delete:
         raise Failure("Cannot use --delete with a single file source.")
-    return StoredSources(snapshots, paths, errors, is_one_file)
+    return StoredSources(snapshots, paths, matched, errors, warnings, is_one_file)
+
+
+async def _matches(
+    copying: Copying, fs: vost.FS, pattern: str, warnings: list[vost.ChangeError]
+) -> list[str]:
+    """Return what a pattern matches, but for submodules: they are warned of.
+
+    Raises:
+        Failure: If it matches nothing; or a submodule, at whose place everything would be deleted.
+    """
+    found = await matches(fs, pattern, submodules=True)
+    files = set(await fs.glob(pattern.removeprefix("./")))
+    for path in found:
+        if path not in files:
+            if copying.delete:
+                raise Failure(f"{_NO_CONTENT}: {path}")
+            warnings.append(vost.ChangeError(path, "A submodule is left out: " + _ELSEWHERE))
+    return [path for path in found if path in files]

@@ -11,6 +11,7 @@ from vost._model.messages import validate_message
 from vost._model.refnames import check_branch_name
 from vost.cli.arguments import parse_ref
 from vost.cli.errors import STALE, Failure
+from vost.cli.globbing import is_submodule
 from vost.cli.resolving import find_ref, step_back
 
 if TYPE_CHECKING:
@@ -167,12 +168,14 @@ async def check_place(fs: vost.FS, path: str) -> None:
     segments = path.split("/")
     for number in range(1, len(segments)):
         parent = "/".join(segments[:number])
-        if not await fs.exists(parent):
+        if not await fs.exists(parent) and not await is_submodule(fs, parent):
             return
         if not await fs.is_dir(parent):
             raise Failure(f"Not a directory: {parent}")
     if await fs.is_dir(path):
         raise Failure(f"Is a directory: {path}")
+    if await is_submodule(fs, path):
+        raise Failure(f"Is a submodule: {path}")
 
 
 def check_message(text: str) -> None:

@@ -123,13 +123,13 @@ class Planner:
             if directory.exists:
                 inside = self._look_into(directory, wanted, clears=clears)
             else:
-                inside = self._plan_writes(directory, self._rows(wanted), {})
+                inside = self._plan_writes(directory, self._rows(directory, wanted), {})
             inside.reverse()
             pending += inside
         return found
 
-    def _rows(self, wanted: Wanted) -> Rows:
-        rows = self._overlay.rows(wanted)
+    def _rows(self, directory: Directory, wanted: Wanted) -> Rows:
+        rows = self._overlay.rows(wanted, self._local(directory.path))
         mode = self._options.mode
         if mode is not None:
             for name, row in rows.items():
@@ -143,7 +143,7 @@ class Planner:
     ) -> list[tuple[Directory, Wanted]]:
         """Plan what is done in an existing directory; return the directories in it to go into."""
         assert self._tree is not None, "what exists is below the destination"
-        rows = self._rows(wanted)
+        rows = self._rows(directory, wanted)
         missing = dict(rows)
         differing: dict[str, int] = {}
         try:

@@ -6,6 +6,7 @@ put together when it is planned; nearly always that is one tree of the repositor
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vost._engine.lookup import DAMAGE, canonical_mode, find, raise_damaged
@@ -79,8 +80,12 @@ class Overlay:
         self._first_wins = first_wins
         self._warn = warn
 
-    def rows(self, wanted: Wanted) -> Rows:
+    def rows(self, wanted: Wanted, place: str) -> Rows:
         """Return what is wanted in a directory, in the order of its sources, then of their trees.
+
+        Args:
+            wanted: The directory.
+            place: Its local path, as people call it.
 
         Raises:
             InvalidPathError: If a name must not be written to a disk.
@@ -90,7 +95,7 @@ class Overlay:
         rows = self._layer(layers[0]) if layers else {}
         for layer in layers[1:]:
             for name, row in self._layer(layer).items():
-                self._add(rows, name, row)
+                self._add(rows, name, row, place)
         return rows
 
     def has_files(self, wanted: Wanted) -> bool:
@@ -103,7 +108,7 @@ class Overlay:
         pending = [(path, wanted)]
         while pending:
             directory, wanted = pending.pop()
-            for name, row in quiet.rows(wanted).items():
+            for name, row in quiet.rows(wanted, directory).items():
                 if row.mode == MODE_TREE:
                     pending.append((below(directory, name), subdirectory(name, row)))
                 elif row.mode != MODE_GITLINK:
@@ -140,7 +145,7 @@ class Overlay:
         self._warn(ChangeError(path, f"{kind} is left out: its content is not in the repository"))
         return MODE_GITLINK
 
-    def _add(self, rows: Rows, name: str, row: Row) -> None:
+    def _add(self, rows: Rows, name: str, row: Row, place: str) -> None:
         there = rows.get(name)
         if there is None:
             rows[name] = row
@@ -149,7 +154,8 @@ class Overlay:
             rows[name] = Row(MODE_TREE, row.oid, row.source, Wanted(merged))
         elif self._first_wins:
             source = below(row.source, name)
-            text = f"Overlapping destination {name!r}: skipping (kept earlier source)"
+            target = os.path.join(place, name)
+            text = f"Overlapping destination {target!r}: skipping (kept earlier source)"
             self._warn(ChangeError(source, text))
         else:
             del rows[name]  # so that it comes at the place of the later one

@@ -154,13 +154,12 @@ async def cp_command(
     copying = Copying(sources=sources, dest=dest, kind=kind, **options)
     direction = _direction(copying)
     _check(copying, direction)
-    async with errors_shown():
-        if direction is Direction.IN:
-            await once_more(lambda: _copy_in(session, copying))
-        elif direction is Direction.OUT:
-            await _copy_out(session, copying)
-        else:
-            await _copy_within(session, copying)
+    if direction is Direction.IN:
+        await once_more(lambda: _copy_in(session, copying))
+    elif direction is Direction.OUT:
+        await _copy_out(session, copying)
+    else:
+        await _copy_within(session, copying)
 
 
 def _direction(copying: Copying) -> Direction:
@@ -207,7 +206,11 @@ async def _copy_in(session: Session, copying: Copying) -> None:
     if found.is_one_file and copying.delete:
         raise Failure("Cannot use --delete with a single file source.")
     exact = False
-    async with store_for(session, writing, dest, copying.branch, dry_run=copying.dry_run) as store:
+    dry_run = copying.dry_run
+    async with (
+        errors_shown(found.errors),
+        store_for(session, writing, dest, copying.branch, dry_run=dry_run) as store,
+    ):
         resolver = Resolver(store, copying.branch)
         parents = await writing.check_in(store)
 
@@ -218,7 +221,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
             return await writing.tagging(fs).copy_in(
                 found.paths,
                 place,
-                dry_run=copying.dry_run,
+                dry_run=dry_run,
                 follow_symlinks=copying.follow_symlinks,
                 message=writing.message,
                 mode=copying.kind,
@@ -237,7 +240,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
             done = await until_current(attempt)
     name = os.path.basename(found.paths[0])
     target = place if exact else f"{place}/{name}".lstrip("/")
-    if copying.dry_run:
+    if dry_run:
         _print_plan_in(copying, found, done, place.rpartition("/")[0] if exact else place, target)
     else:
         session.say(f"Copied -> :{target if found.is_one_file else place or '/'}")
@@ -275,28 +278,29 @@ async def _is_directory(fs: vost.FS, dest: Target, place: str) -> bool:
 async def _copy_out(session: Session, copying: Copying) -> None:
     store = await session.open()
     found = await stored_sources(copying, Resolver(store, copying.branch, copying.filters))
+    output.warn(found.warnings)
     if not found.paths:
         show_troubles(None, found.errors)
         return
     dest = copying.dest.path
     exact = found.is_one_file and not (dest.endswith("/") or os.path.isdir(dest))
-    if not exact and os.path.lexists(dest) and not os.path.isdir(dest):
-        raise Failure(f"Not a directory: {dest}")
-    with progress_bar(session) as progress:
-        done = await found.snapshots[0].copy_out(
-            found.paths,
-            dest,
-            dry_run=copying.dry_run,
-            ignore_existing=copying.ignore_existing,
-            delete=copying.delete,
-            ignore_errors=copying.ignore_errors,
-            checksum=True if copying.checksum or copying.delete else None,
-            mode=copying.kind,
-            exact=exact,
-            strict=True,
-            snapshots=found.snapshots,
-            progress=progress,
-        )
+    check_local_place(os.path.dirname(dest) if exact else dest)
+    async with errors_shown(found.errors):
+        with progress_bar(session) as progress:
+            done = await found.snapshots[0].copy_out(
+                found.paths,
+                dest,
+                dry_run=copying.dry_run,
+                ignore_existing=copying.ignore_existing,
+                delete=copying.delete,
+                ignore_errors=copying.ignore_errors,
+                checksum=True if copying.checksum or copying.delete else None,
+                mode=copying.kind,
+                exact=exact,
+                strict=True,
+                snapshots=found.snapshots,
+                progress=progress,
+            )
     path = normal_path(found.paths[0])
     target = dest if exact else os.path.join(dest, path.rpartition("/")[2])
     if copying.dry_run:
@@ -306,6 +310,19 @@ async def _copy_out(session: Session, copying: Copying) -> None:
     else:
         session.say(f"Copied -> {dest}")
     show_troubles(done.changes, found.errors)
+
+
+def check_local_place(directory: str) -> None:
+    """Refuse a directory to copy to that is none, or is below one that is none.
+
+    Raises:
+        Failure: If it is.
+    """
+    place = directory
+    while place and not os.path.lexists(place.rstrip("/") or place):
+        place = os.path.dirname(place.rstrip("/"))
+    if place and not os.path.isdir(place):
+        raise Failure(f"Not a directory: {place.rstrip('/')}")
 
 
 def _print_plan_out(
@@ -334,22 +351,22 @@ async def _copy_within(session: Session, copying: Copying) -> None:
     resolver = Resolver(store, copying.branch, copying.filters)
     await resolver.writable(dest)
     found = await stored_sources(copying, resolver)
+    output.warn(found.warnings)
     if not found.paths:
         show_troubles(None, found.errors)
         return
     parents = await writing.check_in(store)
     exact = False
+    left: list[vost.ChangeError] = []
 
     async def attempt() -> vost.FS:
         nonlocal exact
         fs = await resolver.writable(dest)
         exact = found.is_one_file and not await _is_directory(fs, dest, place)
-        for snapshot, text in zip(found.snapshots, found.paths, strict=True):
-            if is_same_branch(snapshot, fs):
-                await _check_not_onto_itself(fs, text, place, exact=exact)
+        snapshots, paths, left[:] = await _without_itself(copying, found, fs, place, exact=exact)
         return await writing.tagging(fs).copy_from_refs(
-            found.snapshots,
-            found.paths,
+            snapshots,
+            paths,
             place,
             delete=copying.delete,
             ignore_existing=copying.ignore_existing,
@@ -362,7 +379,9 @@ async def _copy_within(session: Session, copying: Copying) -> None:
             parents=parents or None,
         )
 
-    done = await until_current(attempt)
+    async with errors_shown(found.errors):
+        done = await until_current(attempt)
+    output.warn(left)
     if copying.dry_run:
         print_plan(done.changes, copying.output_format)
     else:
@@ -372,19 +391,49 @@ async def _copy_within(session: Session, copying: Copying) -> None:
     show_troubles(done.changes, found.errors)
 
 
-async def _check_not_onto_itself(fs: vost.FS, text: str, place: str, *, exact: bool) -> None:
-    """Refuse to copy a source of a branch onto itself, or a directory into itself.
+async def _without_itself(
+    copying: Copying, found: StoredSources, fs: vost.FS, place: str, *, exact: bool
+) -> tuple[list[vost.FS], list[str], list[vost.ChangeError]]:
+    """Return the snapshots and paths to copy, and what a pattern matched that stays out of it.
+
+    As in a shell, a pattern may match the destination too. With ``--delete`` that is refused:
+    what is left out would be deleted.
 
     Raises:
-        Failure: If that is asked for.
+        Failure: If a source is to be copied onto or into itself, and nothing else is, or it was
+            not a pattern that named it.
     """
+    snapshots: list[vost.FS] = []
+    paths: list[str] = []
+    left: list[vost.ChangeError] = []
+    trouble = None
+    for snapshot, text in zip(found.snapshots, found.paths, strict=True):
+        clash = None
+        if is_same_branch(snapshot, fs):
+            clash = await _onto_itself(fs, text, place, exact=exact)
+        if clash is None:
+            snapshots.append(snapshot)
+            paths.append(text)
+            continue
+        trouble = trouble or clash
+        if text not in found.matched or copying.delete:
+            raise Failure(clash)
+        left.append(vost.ChangeError(normal_path(text), f"Left out: {clash}"))
+    if trouble is not None and not paths:
+        raise Failure(trouble)
+    return snapshots, paths, left
+
+
+async def _onto_itself(fs: vost.FS, text: str, place: str, *, exact: bool) -> str | None:
+    """Say so if a source of a branch lands on itself, or a directory in itself."""
     if text.find("/./", 1) >= 0:
-        return
+        return None
     path = normal_path(text)
     is_contents = not path or text.endswith("/") or text.rpartition("/")[2] == "."
     name = path.rpartition("/")[2]
     target = place if exact or is_contents else f"{place}/{name}".lstrip("/")
     if target == path:
-        raise Failure(f"Source and destination are the same: {path or '/'}")
+        return f"Source and destination are the same: {path or '/'}"
     if path and target.startswith(f"{path}/") and await fs.is_dir(path):
-        raise Failure(f"Cannot copy a directory into itself: {path} to {target}")
+        return f"Cannot copy a directory into itself: {path} to {target}"
+    return None

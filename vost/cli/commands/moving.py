@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncclick as click
 
 import vost
+from vost.cli import output
 from vost.cli.arguments import file_path, normal_path, parse_target, repository_target
 from vost.cli.completing import colon_paths, repository_paths
 from vost.cli.errors import Failure
-from vost.cli.globbing import expand
+from vost.cli.globbing import expand, is_pattern, is_submodule, matches
 from vost.cli.options import (
     branch_option,
     dry_run_option,
@@ -74,7 +75,7 @@ async def rm_command(
 
     async def attempt() -> vost.FS:
         fs = await resolver.writable(place, tag="Cannot remove in tag '{}' — use a branch")
-        found = await expand(fs, names, no_glob=no_glob)
+        found = await expand(fs, names, no_glob=no_glob, submodules=True)
         async with _explained(fs, found, "remove", recursive=recursive):
             return await writing.tagging(fs).remove(
                 found,
@@ -116,7 +117,8 @@ async def mv_command(
     """Move or rename files within a branch, in one commit.
 
     All paths begin with a colon. DEST is the new name, or a directory to move into: one that
-    exists or ends in a slash. A file is replaced, a directory never is.
+    exists or ends in a slash. A file is replaced, a directory never is. Where a pattern matches
+    DEST itself, or what is in it already, that stays, with a warning.
 
     Example: vost mv ':*.txt' :archive/
     """
@@ -134,14 +136,16 @@ async def mv_command(
     for name in (*sources, dest):
         normal_path(name)
     parents = await writing.check_in(store)
+    left: list[vost.ChangeError] = []
 
     async def attempt() -> vost.FS:
         fs = await resolver.writable(place, tag="Cannot move in tag '{}' — use a branch")
-        found = await expand(fs, sources, no_glob=no_glob)
-        async with _explained(fs, found, "move", recursive=recursive):
+        moving = await _to_move(fs, sources, dest, no_glob=no_glob)
+        left[:] = moving.left
+        async with _explained(fs, moving.sources, "move", recursive=recursive):
             return await writing.tagging(fs).move(
-                found,
-                dest,
+                moving.sources,
+                moving.dest,
                 recursive=recursive,
                 strict=True,
                 dry_run=dry_run,
@@ -150,12 +154,66 @@ async def mv_command(
             )
 
     moved = await until_current(attempt)
+    output.warn(left)
     if dry_run:
         print_plan(moved.changes, output_format)
         return
     changes = moved.changes or vost.ChangeReport()
     added = len(changes.add) + len(changes.update)
     session.say(f"Moved {len(changes.delete)} -> {added} file(s)")
+
+
+class Moving(NamedTuple):
+    """What is moved where.
+
+    Attributes:
+        sources: The paths, patterns replaced by what they match; each once.
+        dest: The destination, with a slash at its end if it must be a directory.
+        left: What patterns matched that stays where it is.
+    """
+
+    sources: list[str]
+    dest: str
+    left: list[vost.ChangeError]
+
+
+async def _to_move(fs: vost.FS, sources: Sequence[str], dest: str, *, no_glob: bool) -> Moving:
+    """Find out what is moved: as in a shell, a pattern may match the destination too.
+
+    Raises:
+        Failure: If a pattern matches nothing.
+    """
+    place = normal_path(dest)
+    into = len(sources) > 1 or not place or dest.endswith("/") or await fs.is_dir(place)
+    found: dict[tuple[str, bool], str] = {}
+    left: list[vost.ChangeError] = []
+    for source in sources:
+        if no_glob or not is_pattern(source):
+            found[normal_path(source), source.endswith("/")] = source
+            continue
+        matched = await matches(fs, source, submodules=True)
+        into = into or len(matched) > 1
+        for match in matched:
+            path = normal_path(match)
+            if path == place and await fs.is_dir(path):
+                left.append(vost.ChangeError(path, "Left where it is: it is the destination"))
+            elif place.startswith(f"{path}/"):
+                left.append(vost.ChangeError(path, "Left where it is: the destination is in it"))
+            elif into and path == _place_of(match, place):
+                left.append(vost.ChangeError(path, "Left where it is: it is there already"))
+            else:
+                found[path, False] = match
+    if left and not found:
+        return Moving([each.path for each in left], dest, [])  # which is refused
+    # Several sources need a directory, also if but one of them is left.
+    return Moving(list(found.values()), f"{dest}/" if into and place else dest, left)
+
+
+def _place_of(match: str, place: str) -> str:
+    """Return where a match lands in the directory ``place``: what follows a pivot is kept."""
+    before, pivot, after = match.partition("/./")
+    landing = after if pivot else before.rpartition("/")[2]
+    return f"{place}/{landing}" if place else landing
 
 
 def _one_branch(targets: Sequence[Target], branch: str | None, historical: str) -> Target:
@@ -191,7 +249,7 @@ async def _explained(
         for source in sources:
             path = normal_path(source)
             is_directory = await fs.is_dir(path)
-            if not is_directory and not await fs.exists(path):
+            if not (is_directory or await fs.exists(path) or await is_submodule(fs, path)):
                 raise Failure(f"File not found in repo: {path}") from None
             if is_directory and not recursive:
                 reason = f"{path or '/'} is a directory — use -R to {verb} recursively"
