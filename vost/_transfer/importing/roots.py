@@ -145,7 +145,8 @@ def _place(top: Landing, source: Source, order: int, request: ImportRequest) -> 
         return
     directory, _, name = source.landing.rpartition("/")
     landing = top.at(directory)
-    if request.rules is not None and request.rules.base.decide(name, name, is_dir=False):
+    own = os.path.basename(source.path)  # which is not that under which it lands
+    if request.rules is not None and request.rules.base.decide(own, own, is_dir=False):
         landing.kept.add(name)
         return
     landing.files.setdefault(name, []).append(NamedFile(source.path, order, status))
