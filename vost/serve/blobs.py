@@ -10,6 +10,7 @@ from vost.serve.entities import Entity
 from vost.serve.filebodies import BytesAnswer
 from vost.serve.mediatypes import UNKNOWN
 from vost.serve.representations import json_bytes
+from vost.serve.shown import NothingShownError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -23,10 +24,6 @@ PREFIX = "_/blobs/"
 
 _ID = re.compile("[0-9a-f]{40}")
 _BLOB = 0o100644
-
-
-class BlobNotServedError(LookupError):
-    """There is no such blob, or none that this server shows; the message says so."""
 
 
 class Blobs:
@@ -56,14 +53,14 @@ class Blobs:
             as_json: Whether it is to be described instead.
 
         Raises:
-            BlobNotServedError: If there is no such blob.
+            NothingShownError: If there is no such blob.
         """
         if not _ID.fullmatch(hash):
-            raise BlobNotServedError(f"Invalid blob hash: {hash}")
+            raise NothingShownError(f"Invalid blob hash: {hash}")
         entity = await self._find(hash)
         if entity is None:
             if not self._upstream:
-                raise BlobNotServedError(f"Blob not found: {hash}")
+                raise NothingShownError(f"Blob not found: {hash}")
             place = f"{self._upstream}/{PREFIX}{hash}".encode("ascii")
             return BytesAnswer(b"", [(b"location", place)], 302)
         if self._files.is_too_large(entity):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vost.serve import representations
 from vost.serve.blobs import PREFIX as BLOBS
-from vost.serve.blobs import BlobNotServedError, Blobs
+from vost.serve.blobs import Blobs
 from vost.serve.conditions import entity_tag
 from vost.serve.downloads import archive_answer
 from vost.serve.entities import Entities
@@ -75,10 +75,8 @@ class FileServer:
         form = form_of(asked.headers.get("accept"), page=self._options.page)
         try:
             return await self._found(target, asked, form)
-        except (NothingShownError, BlobNotServedError) as error:
+        except NothingShownError as error:
             return self._missing(str(error))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return self._missing(f"Not found: {target.path}")
 
     async def _found(self, target: RequestTarget, asked: Asked, form: Form) -> Response:
         if target.path.startswith(BLOBS):
@@ -89,7 +87,7 @@ class FileServer:
             return await self._refs(target, form)
         if "at" in target.query:
             place = await earlier(self._store, place, target.query["at"])
-        entity = await self._entities.find(place.fs, place.path)
+        entity = await self._entity(place)
         if "archive" in target.query:
             return await self._archive(target, asked, place, entity)
         if entity.is_directory:
@@ -99,6 +97,12 @@ class FileServer:
         if form is Form.JSON:
             return self._file_json(asked, place, entity)
         return await self._files.content(asked, entity)
+
+    async def _entity(self, place: Place) -> Entity:
+        try:
+            return await self._entities.find(place.fs, place.path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            raise NothingShownError(f"Not found: {place.path}") from None
 
     async def _archive(
         self, target: RequestTarget, asked: Asked, place: Place, entity: Entity

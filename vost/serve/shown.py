@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 class NothingShownError(LookupError):
-    """There is no snapshot to show; the message says why."""
+    """There is nothing to show; the message says what was not found."""
 
 
 class Shown(Protocol):
