@@ -146,6 +146,30 @@ def test_new_repository_of_a_bundle_has_a_current_branch(
     git(Path("new.git"), "clone", "-q", "new.git", "work")
 
 
+@pytest.mark.parametrize(
+    "branches, current", [("trunk", "trunk"), ("a main", "main"), ("a b", None)]
+)
+def test_restore_that_deletes_the_current_branch_chooses_another(
+    vost: Vost, filled: GitStore, git: Git, branches: str, current: str | None
+) -> None:
+    source = GitStore.open("source.git", branch=branches.split()[-1])
+    for name in branches.split()[:-1]:
+        source.branches[name] = source.branches[branches.split()[-1]]
+    filled.branches["old"] = filled.branches["main"]
+    vost("branch", "current", "-b", "old")
+    ran = vost.attempt("restore", "source.git")
+    assert ran.code == 0
+    head = git(vost.repository, "symbolic-ref", "HEAD")
+    if current is None:
+        assert head == "refs/heads/old"
+        assert ran.err.endswith(
+            "\nWarning: the current branch old is gone (vost branch current -b NAME)\n"
+        )
+        return
+    assert head == f"refs/heads/{current}"
+    assert ran.err.endswith(f"\nWarning: the current branch old is gone, it is {current} now\n")
+
+
 def test_squashed_bundle_has_one_commit_per_ref(vost: Vost, filled: GitStore, git: Git) -> None:
     vost("backup", "x.bundle", "--squash", "--ref", "main:only")
     vost("-r", "new.git", "restore", "x.bundle")

@@ -147,6 +147,7 @@ async def restore_command(
     existing = await session.open_existing()
     if existing is None and no_create:
         raise session.missing()
+    current = chosen = None if existing is None else await existing.branches.current_name
     if existing is None and dry_run:
         existing = await vost.GitStore.memory(branch=None)
     with _told(session, dry_run=dry_run) as progress, _explained(url):
@@ -160,27 +161,39 @@ async def restore_command(
                 delete=not keep,
                 allow_empty=allow_empty,
             )
-            if existing is None:
-                await _choose_current(store)
+            if existing is None or (current is not None and not dry_run):
+                chosen = await _choose_current(store)
     if dry_run:
         _print_plan(diff, output_format, "Nothing to pull — already in sync.")
         return
-    for change in diff.delete:
-        output.note(f"Warning: deleted {change.ref} (was {_short(change.old_target)})")
+    _warn_of_deletions(diff, current, chosen)
     session.say(f"Restored from {redact(url)}")
 
 
-async def _choose_current(store: vost.GitStore) -> None:
-    """Let a new repository have a current branch: the only one, or one of the usual name.
+def _warn_of_deletions(diff: vost.MirrorDiff, current: str | None, chosen: str | None) -> None:
+    for change in diff.delete:
+        output.note(f"Warning: deleted {change.ref} (was {_short(change.old_target)})")
+    if current not in {None, chosen}:
+        way_out = f", it is {chosen} now" if chosen else " (vost branch current -b NAME)"
+        output.note(f"Warning: the current branch {current} is gone{way_out}")
 
-    A bundle does not say which one it was.
+
+async def _choose_current(store: vost.GitStore) -> str | None:
+    """Let a repository have a current branch: if it has none, the only one, or a usual one.
+
+    A bundle does not say which one it was, and a mirror may have deleted it.
+
+    Returns:
+        The current branch; ``None``: there is none still.
     """
-    if await store.branches.current_name is not None:
-        return
+    current = await store.branches.current_name
+    if current is not None:
+        return current
     names = await store.branches.keys()
     usual = names if len(names) == 1 else [name for name in _USUAL_BRANCHES if name in names]
     if usual:
         await store.branches.set_current(usual[0])
+    return usual[0] if usual else None
 
 
 @contextmanager
