@@ -18,7 +18,7 @@ from vost._model.objects import is_hex_oid, oid_from_hex
 from vost._model.refnames import check_branch_name
 from vost._model.types import Signature
 from vost._offload import Reporter, check, run, run_exclusive, run_shared
-from vost._snapshot import make_snapshot
+from vost._snapshot import make_snapshot, require_same_store
 from vost.notes import NoteDict
 from vost.refs import RefDict
 
@@ -225,6 +225,42 @@ class GitStore:
         if not is_hex_oid(text):
             return False
         return await run(lookup.has_blob, self._repository, oid_from_hex(text))
+
+    async def is_reachable(self, hash: str | bytes, snapshots: Iterable[FS]) -> bool:
+        """Tell whether an object is part of snapshots or of their history, all parents included.
+
+        History is searched from its newest end. How far it was is remembered, so that further
+        questions about the same snapshots, or newer ones of their branches, go on from there: some
+        22 bytes an object, for up to a million of them; beyond that a question takes longer.
+
+        Args:
+            hash: The id of a commit, tree or blob: 40 hexadecimal characters.
+            snapshots: The snapshots, of this store.
+
+        Returns:
+            ``False`` also if there is no such object, or it is an annotated tag.
+
+        Raises:
+            ValueError: If the id is malformed, or a snapshot is one of another store.
+            TypeError: If a snapshot is none.
+            GitError: If the object was not found, and an object that is missing or damaged kept
+                the search from being complete. What a shallow clone left out is not missing.
+
+        Example:
+            >>> await store.is_reachable(hash, await store.branches.values())
+        """
+        oid = hash_argument(hash)
+        tips = set()
+        for snapshot in snapshots:
+            require_same_store(self, snapshot)
+            tips.add(snapshot._oid)
+
+        def work() -> bool:
+            from vost._engine.reaching import is_reachable  # late: few programs ask
+
+            return is_reachable(self._repository, oid, frozenset(tips), check)
+
+        return await run(work)
 
     async def backup(
         self,

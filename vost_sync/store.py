@@ -9,7 +9,7 @@ import vost
 from vost_sync import fs as _fs
 from vost_sync import notes as _notes
 from vost_sync import refs as _refs
-from vost_sync._drive import Facade, run
+from vost_sync._drive import Facade, aio_each, run
 
 if TYPE_CHECKING:
     import os
@@ -187,6 +187,31 @@ class GitStore(Facade["vost.GitStore"]):
             hash: The id: 40 hexadecimal characters.
         """
         return run(self._aio.has_hash(hash))
+
+    def is_reachable(self, hash: str | bytes, snapshots: Iterable[FS]) -> bool:
+        """Tell whether an object is part of snapshots or of their history, all parents included.
+
+        History is searched from its newest end. How far it was is remembered, so that further
+        questions about the same snapshots, or newer ones of their branches, go on from there: some
+        22 bytes an object, for up to a million of them; beyond that a question takes longer.
+
+        Args:
+            hash: The id of a commit, tree or blob: 40 hexadecimal characters.
+            snapshots: The snapshots, of this store.
+
+        Returns:
+            ``False`` also if there is no such object, or it is an annotated tag.
+
+        Raises:
+            ValueError: If the id is malformed, or a snapshot is one of another store.
+            TypeError: If a snapshot is none.
+            GitError: If the object was not found, and an object that is missing or damaged kept
+                the search from being complete. What a shallow clone left out is not missing.
+
+        Example:
+            >>> store.is_reachable(hash, store.branches.values())
+        """
+        return run(self._aio.is_reachable(hash, aio_each(snapshots)))
 
     def backup(
         self,

@@ -136,6 +136,7 @@ ADDED_METHODS = {
         "memory": '*, branch="main", author="vost", email="vost@localhost"',
         "close": "",
         "statistics": "",
+        "is_reachable": "hash, snapshots",
     },
     "RefDict": {"create": "name, *, replace=False"},
     "FS": {

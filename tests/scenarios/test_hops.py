@@ -121,6 +121,7 @@ ONE_HOP: dict[str, Operation] = {
     "GitStore.fs": lambda b: b.store.fs(b.branch),
     "GitStore.gc": lambda b: b.store.gc(),
     "GitStore.has_hash": lambda b: b.store.has_hash(blob(b)),
+    "GitStore.is_reachable": lambda b: b.store.is_reachable(blob(b), [b.fs]),
     "GitStore.memory": lambda b: b.face.GitStore.memory(),
     "GitStore.open": lambda b: b.face.GitStore.open(b.local + ".git"),
     "GitStore.pack": lambda b: b.store.pack(),

@@ -11,6 +11,7 @@ from vost._engine.commits import parse_commit
 from vost._model.objects import oid_from_hex
 from vost._storage.commitgraph import CommitGraph, read_graph
 from vost._storage.diskobjects import DiskObjects
+from vost._storage.protocols import CommitNode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,12 +48,35 @@ def test_graph_and_commits_agree(repository: Path, git: Git) -> None:
         commit = parse_commit(oid, objects.get(oid)[1])
         expected = (commit.tree, commit.parents[0] if commit.parents else None)
         assert objects.commit_link(oid) == expected
+        node = CommitNode(commit.tree, commit.parents, commit.time_seconds)
+        assert objects.commit_node(oid) == node
 
 
 def test_commit_that_the_graph_lacks_is_none(repository: Path) -> None:
     graph = CommitGraph(str(repository / "objects/info/commit-graph"))
     assert graph.find(b"\x00" * 20) is None
     assert graph.find(b"\xff" * 20) is None
+    assert graph.node(b"\x00" * 20) is None
+    assert graph.node(b"\xff" * 20) is None
+
+
+@pytest.mark.parametrize("further", [b"\x70\0\0\0", b"\x80\xff\xff\xff"], ids=["none", "beyond"])
+def test_merge_with_malformed_further_parents_is_none(
+    repository: Path, git: Git, tmp_path: Path, further: bytes
+) -> None:
+    """The last parent of a merge of three is not marked as the last, or is no commit."""
+    data = (repository / "objects/info/commit-graph").read_bytes()
+    entry = data.index(b"EDGE")
+    start = int.from_bytes(data[entry + 4 : entry + 12], "big")
+    copy = tmp_path / "copy/info/commit-graph"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(data[: start + 4] + further + data[start + 8 :])
+    graph = CommitGraph(str(copy))
+    merge = oid_from_hex(git(repository, "rev-parse", "main"))
+    assert graph.node(merge) is None
+    assert graph.find(merge) is not None
+    parent = oid_from_hex(git(repository, "rev-parse", "main^"))
+    assert graph.node(parent) is not None
 
 
 def test_graph_is_read_again_after_close(repository: Path, git: Git) -> None:

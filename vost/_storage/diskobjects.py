@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vost._model.objects import ObjectHeader, ObjectType, Oid
 
     from .diskwriter import DiskWriter
-    from .protocols import CommitLink, ObjectStream
+    from .protocols import CommitLink, CommitNode, ObjectStream
 
 _T = TypeVar("_T")
 
@@ -163,10 +163,18 @@ class DiskObjects:
 
     def commit_link(self, oid: Oid) -> CommitLink | None:
         """Return tree and first parent of a commit, if Git's commit-graph has it."""
-        if not self._graph_read:
-            self._graph = read_graph(self._path)
-            self._graph_read = True
-        return None if self._graph is None else self._graph.find(oid)
+        graph = self._graph if self._graph_read else self._read_graph()
+        return None if graph is None else graph.find(oid)
+
+    def commit_node(self, oid: Oid) -> CommitNode | None:
+        """Return tree, parents and time of a commit, if Git's commit-graph has it."""
+        graph = self._graph if self._graph_read else self._read_graph()
+        return None if graph is None else graph.node(oid)
+
+    def _read_graph(self) -> CommitGraph | None:
+        self._graph = read_graph(self._path)
+        self._graph_read = True
+        return self._graph
 
     def _look_up(
         self,

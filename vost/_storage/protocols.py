@@ -161,12 +161,26 @@ class CommitLink(NamedTuple):
     parent: Oid | None
 
 
+class CommitNode(NamedTuple):
+    """How a commit hangs together with others: root tree, parents, and when it was made.
+
+    The time is the committer's, in seconds since the epoch.
+    """
+
+    tree: Oid
+    parents: tuple[Oid, ...]
+    seconds: int
+
+
 @runtime_checkable
 class LinkedCommits(Protocol):
     """Object storage that knows of many commits how they hang together, without reading them."""
 
     def commit_link(self, oid: Oid) -> CommitLink | None:
         """Return tree and first parent of a commit; ``None``: read the commit instead."""
+
+    def commit_node(self, oid: Oid) -> CommitNode | None:
+        """Return tree, parents and time of a commit; ``None``: read the commit instead."""
 
 
 @runtime_checkable
