@@ -91,9 +91,12 @@ def test_fresh_repository_can_be_destroyed_without_force(vost: Vost, repository:
     assert vost.fails("destroy", "-f") == f"Repository not found: {repository}"
 
 
-@pytest.mark.parametrize("content", ["file", "emptied", "tag", "note", "other branch"])
+@pytest.mark.parametrize(
+    "content",
+    ["file", "emptied", "tag", "note", "other branch", "second branch", "refs/stash", "refs/x/y"],
+)
 def test_repository_with_anything_in_it_is_destroyed_only_by_force(
-    vost: Vost, repository: Path, store: GitStore, content: str
+    vost: Vost, repository: Path, store: GitStore, git: Git, content: str
 ) -> None:
     main = store.branches["main"]
     if content == "file":
@@ -104,6 +107,10 @@ def test_repository_with_anything_in_it_is_destroyed_only_by_force(
         store.tags["v1"] = main
     elif content == "note":
         store.notes.commits[main] = "a note"
+    elif content == "second branch":
+        store.branches.create("second")
+    elif content.startswith("refs/"):
+        git(repository, "update-ref", content, "main")
     else:
         store.branches["other"] = main.write("f", b"x")
         store.branches["main"] = main
@@ -144,6 +151,19 @@ def test_what_is_no_repository_is_said_to_be_none(
     (repository / "x").touch()
     assert vost.fails(*command.split()) == f"Not a git repository: {repository}"
     assert os.listdir(repository) == ["x"]
+
+
+def test_error_names_what_was_to_be_made(vost: Vost, here: Path) -> None:
+    (here / "file").touch()
+    assert vost.fails("-r", "file/r.git", "init") == "Cannot make file/r.git: Not a directory"
+    (here / "readonly").mkdir(mode=0o555)
+    for command in (["init"], ["cp", "file", ":"]):
+        if os.geteuid():  # whom permissions do not hold for
+            message = "Cannot make readonly/r.git: Permission denied"
+            assert vost.fails("-r", "readonly/r.git", *command) == message
+        name = "x" * 300
+        assert vost.fails("-r", name, *command) == f"Cannot make {name}: File name too long"
+    assert sorted(os.listdir(here)) == ["file", "readonly"]
 
 
 @pytest.mark.parametrize("command", [["init", "-f"], ["destroy", "-f"]])

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import vost
-from vost.cli.errors import Failure, describe
+from vost.cli.errors import Failure, cannot_make, describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,7 +52,8 @@ async def existing_or_new(
 
     Raises:
         AppearedError: If somebody else has made one at its place meanwhile.
-        OSError: If it cannot be made.
+        Failure: If it cannot be made.
+        OSError: If it cannot take the place of what is there.
     """
     if existing is not None:
         yield existing
@@ -61,10 +62,14 @@ async def existing_or_new(
     place = os.path.abspath(path)
     directory = os.path.dirname(place)
     missing = _missing_directories(directory)
-    temporary = _name_beside(place, "tmp")
-    old = _name_beside(place, "old")
+    temporary = name_beside(place, "tmp")
+    old = name_beside(place, "old")
     try:
-        store = await vost.GitStore.open(temporary, create=True, branch=branch)
+        try:
+            store = await vost.GitStore.open(temporary, create=True, branch=branch)
+        except OSError as error:
+            failure: Failure = cannot_make(path, error)
+            raise failure from error
         try:
             yield store
         finally:
@@ -97,13 +102,14 @@ def remove_repository(path: str) -> None:
         OSError: If it cannot be removed from its place.
     """
     place = os.path.abspath(path)
-    old = _name_beside(place, "old")
+    old = name_beside(place, "old")
     os.rename(place, old)
     _sync(os.path.dirname(place))
     _remove_tree(old, path)
 
 
-def _name_beside(place: str, kind: str) -> str:
+def name_beside(place: str, kind: str) -> str:
+    """Return a name that nobody has, in the same directory, hidden; ``kind`` is its end."""
     # Cut, for a name must not be longer than a file system allows.
     directory, name = os.path.split(place)
     return os.path.join(directory, f".{name[:40]}.{os.urandom(8).hex()}.{kind}")
@@ -114,14 +120,15 @@ def _put_in_place(new: str, place: str, path: str) -> None:
 
     Raises:
         AppearedError: If somebody has it.
-        OSError: If that is not possible.
+        Failure: If that is not possible.
     """
     try:
         os.rename(new, place)
-    except OSError:
+    except OSError as error:
         if os.path.lexists(place):
             raise AppearedError(f"Repository already exists: {path}") from None
-        raise
+        failure: Failure = cannot_make(path, error)
+        raise failure from error
 
 
 def _exchange(new: str, place: str, old: str) -> None:

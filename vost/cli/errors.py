@@ -63,6 +63,15 @@ def failure_of(error: Exception) -> Failure:
     return Failure(f"{type(error).__name__}: {error} (vost -vv shows where)")
 
 
+def cannot_make(path: str, error: OSError) -> Failure:
+    """Return what a user is told when a repository cannot be made at a path.
+
+    The error itself may name a temporary file, or a directory above.
+    """
+    reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
+    return Failure(f"Cannot make {path}: {reason or error}")
+
+
 def describe(error: OSError) -> str:
     """Return what an error of the operating system says, with the path that it is about."""
     if isinstance(error, vost.VostError):

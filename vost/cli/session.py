@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import vost
 from vost.cli import output
-from vost.cli.errors import Failure
+from vost.cli.errors import Failure, cannot_make
 
 REPOSITORY_VARIABLE = "VOST_REPO"
 
@@ -89,3 +89,7 @@ class Session:
             raise Failure(str(error)) from error
         except vost.NotARepositoryError as error:
             raise Failure(f"Not a git repository: {path}") from error
+        except OSError as error:
+            if not create or isinstance(error, vost.VostError):
+                raise
+            raise cannot_make(path, error) from error

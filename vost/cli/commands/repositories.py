@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncclick as click
 
-from vost.cli.creating import existing_or_new, remove_repository
+from vost.cli.creating import existing_or_new, name_beside, remove_repository
 from vost.cli.errors import Failure
 from vost.cli.options import pass_session, repo_option
 from vost.cli.progress import progress_bar
@@ -55,7 +55,7 @@ async def destroy_command(session: Session, *, force: bool) -> None:
     """
     path = session.path
     store = await _require_bare(session)
-    if not force and not await _is_fresh(store):
+    if not force and not await _is_fresh(store, path):
         raise Failure("Repository is not empty. Use -f to destroy.")
     await store.close()
     remove_repository(path)
@@ -110,11 +110,11 @@ async def _require_bare(session: Session) -> vost.GitStore:
     return store
 
 
-async def _is_fresh(store: vost.GitStore) -> bool:
+async def _is_fresh(store: vost.GitStore, path: str) -> bool:
     """Tell whether a repository is as ``init`` makes it: nothing would be lost with it."""
-    if await store.tags.count():
-        return False
-    async for _ in store.notes:
+    nowhere = name_beside(os.path.abspath(path), "tmp")
+    refs = [change.ref for change in (await store.backup(nowhere, dry_run=True)).add]
+    if len(refs) > 1 or any(not ref.startswith("refs/heads/") for ref in refs):
         return False
     for name, fs in await store.branches.items():
         if await fs.ls() or await fs.parent is not None:
