@@ -367,7 +367,8 @@ class Reader:
         assert self._oid is not None
         if self._stream is None:
             self._stream = lookup.open_stream(self._snapshot._repository, self._oid, self._position)
-        pieces = [self._buffer]
+        # An empty piece would have the others copied: whoever reads large pieces has none.
+        pieces = [self._buffer] if self._buffer else []
         have = len(self._buffer)
         while have < wanted:
             piece = self._stream.read(max(wanted - have, _READ_AHEAD))

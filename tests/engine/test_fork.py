@@ -56,7 +56,7 @@ def test_fork_waits_for_imports_that_a_thread_has_begun(tmp_path: Path) -> None:
     assert result.returncode == 0
 
 
-# Reading never needs filelock, whose own hooks for forks take its import in the middle of one amiss.
+# Reading needs no filelock, whose own hooks for forks cannot bear to appear in the middle of one.
 QUIET = """
 import os, sys
 

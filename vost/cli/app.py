@@ -59,6 +59,7 @@ _COMMANDS = {
     "init": ("repositories", "Make a new repository with one branch."),
     "log": ("history", "Show the history of a branch, newest first."),
     "ls": ("listing", "List directories; without PATH the root."),
+    "mount": ("mounting", "Mount a snapshot as a read-only file system (FUSE)."),
     "mv": ("moving", "Move or rename files within a branch, in one commit."),
     "note": ("notes", "Attach text to commits without changing them, as git notes does."),
     "pack": ("repositories", "Pack loose objects into one file."),
@@ -92,8 +93,8 @@ _LONG = frozenset(
 
 # These never wait for anything but such work: they do without an event loop as well.
 _SHORT = frozenset(
-    {"branch", "completion", "destroy", "diff", "hash", "info", "init", "log", "ls", "note"}
-    | {"redo", "reflog", "tag", "undo", ""}
+    {"branch", "completion", "destroy", "diff", "hash", "info", "init", "log", "ls", "mount"}
+    | {"note", "redo", "reflog", "tag", "undo", ""}
 )
 _TAKES_PATH = re.compile("-[vq]*r|--repo")
 
