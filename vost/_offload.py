@@ -14,8 +14,10 @@ This is the only module of the core that imports anyio.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
@@ -52,6 +54,9 @@ _FIRST_DELAY = 0.001
 _LONGEST_DELAY = 0.05
 _LONGEST_WAIT = 60.0
 """Seconds for which a lock is waited for in all, however many programs take it in turn."""
+
+# Windows looks for Ctrl-C only when a wait is over; elsewhere it ends the wait.
+_UNINTERRUPTED = 0.5 if os.name == "nt" else None
 
 _inline: ContextVar[bool] = ContextVar("vost_inline", default=False)
 _hop_observer: ContextVar[Callable[[], None] | None] = ContextVar("vost_hops", default=None)
@@ -205,6 +210,43 @@ async def sleep(seconds: float) -> None:
         await anyio.sleep(seconds)
 
 
+class Wakeup:
+    """Ends the wait of one coroutine, from any thread. Made by the coroutine that waits.
+
+    Waiting takes no worker thread, however many wait.
+    """
+
+    __slots__ = ("_event", "_schedule", "_woken")
+
+    def __init__(self) -> None:
+        self._event: anyio.Event | threading.Event
+        self._schedule: Callable[[Callable[[], object]], object] | None
+        self._woken = False
+        if _inline.get():
+            self._event, self._schedule = threading.Event(), None
+        else:
+            self._event, self._schedule = anyio.Event(), _scheduler()
+
+    def wake(self) -> None:
+        """End the wait, or prevent it. Neither blocks nor fails, even if nobody waits any more."""
+        if self._woken:
+            return
+        self._woken = True
+        if self._schedule is None:
+            self._event.set()
+        else:
+            with suppress(RuntimeError):  # the loop has ended
+                self._schedule(self._event.set)
+
+    async def wait(self) -> None:
+        """Wait until somebody calls ``wake``."""
+        if isinstance(self._event, threading.Event):
+            while not self._event.wait(_UNINTERRUPTED):
+                pass
+        else:
+            await self._event.wait()
+
+
 def check() -> None:
     """Raise the caller's cancellation; long blocking loops call it between items."""
     if not _inline.get():
@@ -280,6 +322,21 @@ class Reporter:
 
 # The parts of anyio are imported late: they take a quarter of the time of importing vost, and
 # blocking programs never need them.
+
+
+def _scheduler() -> Callable[[Callable[[], object]], object]:
+    """Return what runs a function soon on the running event loop, from any thread.
+
+    anyio has only calls that wait for the loop: a thread that did would wait for the slowest one,
+    and for ever for the one whose thread it is.
+    """
+    if anyio.get_cancelled_exc_class().__module__.partition(".")[0] == "trio":
+        from trio.lowlevel import current_trio_token
+
+        return current_trio_token().run_sync_soon
+    from asyncio import get_running_loop
+
+    return get_running_loop().call_soon_threadsafe
 
 
 @cache

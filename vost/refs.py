@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from vost._arguments import Missing
+from vost._arguments import Missing, hash_argument
 from vost._engine import branches
 from vost._model.errors import RefNotFoundError
 from vost._model.refnames import check_branch_name
-from vost._offload import run, run_exclusive, run_shared, stream
+from vost._offload import Wakeup, run, run_exclusive, run_shared, stream
 from vost._snapshot import make_snapshot, require_same_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from vost._engine.commits import Commit
+    from vost._model.objects import Oid
     from vost._model.types import ReflogEntry
     from vost.fs import FS
     from vost.store import GitStore
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ("RefDict",)
 
 D = TypeVar("D")
+
+_SHORTEST_POLL = 0.01
 
 
 class RefDict:
@@ -178,6 +181,52 @@ class RefDict:
     # Without it, `x in refs` and `iter(refs)` would ask for `refs[0]`, `refs[1]` ... for ever.
     __iter__ = None
 
+    async def watch(
+        self, name: str, *, since: FS | str | None = None, poll: float = 1.0
+    ) -> AsyncGenerator[FS, None]:
+        """Yield the snapshot of a branch or tag: at once, and whenever it has moved since.
+
+        What counts is where the ref is when it is looked at: snapshots that were passed meanwhile
+        are left out, and the last one always comes. It ends when the store is closed. Writes
+        through this store are seen at once; those of others within some hundredths of a second if
+        watchfiles is installed (extras ``cli`` and ``serve``) and the system tells of them.
+
+        Args:
+            name: Short name.
+            since: A snapshot or full commit id that is known: nothing is yielded at once if the
+                ref is there still.
+            poll: Seconds after which the ref is looked at in any case: so long it may take where
+                nobody tells of changes, such as on a network filesystem. At least 0.01.
+
+        Raises:
+            RefNotFoundError: (a ``KeyError``) If there is no such ref, or it is deleted.
+            ValueError: If it leads to something that is no commit, ``since`` is of another store
+                or no full id, or ``poll`` is too small.
+
+        Example:
+            >>> async for fs in store.branches.watch("main"):
+            ...     print(fs.commit_hash, fs.message)
+        """
+        known = self._commit_id(since)
+        if not poll >= _SHORTEST_POLL:
+            raise ValueError(f"poll must be at least {_SHORTEST_POLL} seconds, got {poll}")
+        if not isinstance(name, str):
+            raise RefNotFoundError(name, f"no such ref: {name!r}")
+        watch = self._repository.watcher.watch(self._prefix + name, poll)
+        try:
+            while not watch.closed:
+                moved = Wakeup()
+                commit = await run(
+                    branches.watched_commit, self._repository, watch, name, moved.wake
+                )
+                if commit.oid != known:
+                    known = commit.oid
+                    yield self._snapshot(name, commit)
+                if watch.is_on:  # not in a child that was forked meanwhile
+                    await moved.wait()
+        finally:
+            watch.end()
+
     async def __aiter__(self) -> AsyncGenerator[str, None]:
         """Yield the names, sorted."""
         async with aclosing(
@@ -326,6 +375,12 @@ class RefDict:
         """
         self._require_branches("Tags do not have reflog")
         return await run(branches.reflog, self._repository, name)
+
+    def _commit_id(self, known: FS | str | None) -> Oid | None:
+        if known is None or isinstance(known, (str, bytes)):
+            return None if known is None else hash_argument(known)
+        require_same_store(self._store, known)
+        return known._oid
 
     def _snapshot(self, name: str, commit: Commit) -> FS:
         return make_snapshot(self._store, commit, name, writable=not self._tags)

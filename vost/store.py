@@ -173,8 +173,8 @@ class GitStore:
         await self.close()
 
     async def close(self) -> None:
-        """Release cached file handles. Idempotent; the store stays usable."""
-        await run(self._repository.close)
+        """Release cached file handles, and end watches. Idempotent; the store stays usable."""
+        await run(self._repository.end)
 
     async def fs(self, ref: str, *, back: int = 0) -> FS:
         """Return the snapshot that a name or id stands for.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import vost
 from vost_sync import fs as _fs
-from vost_sync._drive import Facade, aio, aio_items, iterate, optional, run
+from vost_sync._drive import Facade, aio, aio_items, iterate, iterate_as, optional, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -119,6 +119,32 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
     def __len__(self) -> int:
         """Return how many refs there are."""
         return run(self._aio.count())
+
+    def watch(self, name: str, *, since: FS | str | None = None, poll: float = 1.0) -> Iterator[FS]:
+        """Yield the snapshot of a branch or tag: at once, and whenever it has moved since.
+
+        What counts is where the ref is when it is looked at: snapshots that were passed meanwhile
+        are left out, and the last one always comes. It ends when the store is closed. Writes
+        through this store are seen at once; those of others within some hundredths of a second if
+        watchfiles is installed (extras ``cli`` and ``serve``) and the system tells of them.
+
+        Args:
+            name: Short name.
+            since: A snapshot or full commit id that is known: nothing is yielded at once if the
+                ref is there still.
+            poll: Seconds after which the ref is looked at in any case: so long it may take where
+                nobody tells of changes, such as on a network filesystem. At least 0.01.
+
+        Raises:
+            RefNotFoundError: (a ``KeyError``) If there is no such ref, or it is deleted.
+            ValueError: If it leads to something that is no commit, ``since`` is of another store
+                or no full id, or ``poll`` is too small.
+
+        Example:
+            >>> for fs in store.branches.watch("main"):
+            ...     print(fs.commit_hash, fs.message)
+        """
+        return iterate_as(_fs.FS._of, self._aio.watch(name, since=aio(since), poll=poll))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names, sorted."""

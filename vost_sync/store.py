@@ -147,7 +147,7 @@ class GitStore(Facade["vost.GitStore"]):
         run(self._aio.__aexit__(exc_type, exc, traceback))
 
     def close(self) -> None:
-        """Release cached file handles. Idempotent; the store stays usable."""
+        """Release cached file handles, and end watches. Idempotent; the store stays usable."""
         run(self._aio.close())
 
     def fs(self, ref: str, *, back: int = 0) -> FS:

@@ -138,7 +138,10 @@ ADDED_METHODS = {
         "statistics": "",
         "is_reachable": "hash, snapshots",
     },
-    "RefDict": {"create": "name, *, replace=False"},
+    "RefDict": {
+        "create": "name, *, replace=False",
+        "watch": "name, *, since=None, poll=1.0",
+    },
     "FS": {
         "entries": "path=None, *, recursive=False, glob=False, details=True",
         "diff": "base",
@@ -218,7 +221,7 @@ WAITING_PROPERTIES = {
 SETTERS = {"RefDict.current", "NoteNamespace.for_current_branch"}
 """Properties that the blocking face can assign."""
 
-ITERATORS = {"FS.archive", "FS.iglob", "FS.log", "FS.walk"}
+ITERATORS = {"FS.archive", "FS.iglob", "FS.log", "FS.walk", "RefDict.watch"}
 """Methods that return an iterator: ``async for`` in the async face."""
 
 OPENERS = {

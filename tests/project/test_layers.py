@@ -68,15 +68,17 @@ FOREIGN = {
     "aiofiles": ("vost.cli",),
     "asyncclick": ("vost.cli",),
     "rich": ("vost.cli",),
-    "watchfiles": ("vost.cli",),
+    "watchfiles": ("vost._storage", "vost.cli"),
     "jinja2": ("vost.serve",),
     "mfusepy": ("vost.mount",),
     "starlette": ("vost.serve",),
     "uvicorn": ("vost.cli", "vost.serve"),
     "fsspec": ("vost.fsspec",),
     "zarr": ("vost.zarr",),
+    # The seam wakes coroutines from other threads: on a running trio only, by trio's own means.
+    "trio": ("vost._offload",),
     # Of the standard library: an event loop of its own has no place in the core or the facade.
-    "asyncio": ("vost.cli", "vost.serve", "vost.fsspec", "vost.zarr"),
+    "asyncio": ("vost._offload", "vost.cli", "vost.serve", "vost.fsspec", "vost.zarr"),
     "concurrent": ("vost._engine", "vost._storage"),
     "subprocess": ("vost._engine", "vost._transfer", "vost.cli", "vost.serve"),
 }

@@ -10,7 +10,7 @@ import inspect
 import io
 import tarfile
 import threading
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,11 @@ def directory(bench: Bench) -> str:
     path.mkdir(exist_ok=True)
     (path / "f").write_bytes(b"1")
     return str(path)
+
+
+async def one_of(iterator: Any) -> Any:
+    async with aclosing(iterator):
+        return await anext(iterator)
 
 
 # --- each answers in one hop
@@ -156,6 +161,7 @@ ONE_HOP: dict[str, Operation] = {
     "RefDict.reflog": lambda b: b.store.branches.reflog(b.branch),
     "RefDict.set": lambda b: b.store.branches.set(f"{b.branch}-2", b.fs),
     "RefDict.set_current": lambda b: b.store.branches.set_current(b.branch),
+    "RefDict.watch": lambda b: one_of(b.store.branches.watch(b.branch)),
     "RefDict.values": lambda b: b.store.branches.values(),
     "TextReader.__aenter__": lambda b: b.enter(b.fs.open("f", "r")),
     "disk_glob": lambda b: b.face.disk_glob(b.local + "*"),

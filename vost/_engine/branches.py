@@ -16,9 +16,12 @@ from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_from_hex, o
 from vost._storage.protocols import RefMismatchError, RefUpdate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vost._engine.commits import Commit
     from vost._engine.repository import Repository
     from vost._model.types import ReflogEntry
+    from vost._storage.refwatch import Watch
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
@@ -47,7 +50,32 @@ def tag_commit(repository: Repository, name: str) -> Commit:
 
 
 def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Commit:
-    oid = _get(repository, prefix + name)
+    return _commit_of_ref(repository, _get(repository, prefix + name), name, kind)
+
+
+def watched_commit(
+    repository: Repository, watch: Watch, name: str, wake: Callable[[], None]
+) -> Commit:
+    """Return the commit at a watched branch or tag, and have the caller woken when it moves.
+
+    Args:
+        repository: Where it is.
+        watch: A watch of the branch or tag.
+        name: Its short name.
+        wake: As for ``Watch.look``.
+
+    Raises:
+        RefNotFoundError: If there is no such branch or tag, or none any more.
+        ValueError: If it leads to something that is no commit.
+    """
+    try:
+        oid = watch.look(wake)
+    except InvalidRefNameError:
+        oid = None
+    return _commit_of_ref(repository, oid, name, _kind(watch.name))
+
+
+def _commit_of_ref(repository: Repository, oid: Oid | None, name: str, kind: str) -> Commit:
     if oid is None:
         raise RefNotFoundError(name, f"{kind} not found: {name!r}")
     try:
@@ -113,7 +141,7 @@ def pointing(repository: Repository, ref: str, commit: Commit, *, replace: bool)
     """
     old = repository.refs.get(ref)
     if old is not None and not replace:
-        kind = _kind(BRANCHES if ref.startswith(BRANCHES) else TAGS)
+        kind = _kind(ref)
         name = ref.split("/", 2)[2]
         raise RefExistsError(name, f"{kind} {name!r} already exists")
     verb = "Created from" if old is None else "set to"
@@ -274,8 +302,8 @@ def _get(repository: Repository, ref: str) -> Oid | None:
         return None  # reading never validates: what cannot exist is just not there
 
 
-def _kind(prefix: str) -> str:
-    return "Branch" if prefix == BRANCHES else "Tag"
+def _kind(ref: str) -> str:
+    return "Branch" if ref.startswith(BRANCHES) else "Tag"
 
 
 def move_locked(repository: Repository, update: RefUpdate) -> None:

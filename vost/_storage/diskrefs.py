@@ -20,7 +20,7 @@ from .transaction import Place, Transaction
 if TYPE_CHECKING:
     import builtins
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vost._model.objects import Oid
     from vost._model.types import ReflogEntry
@@ -54,6 +54,24 @@ class DiskRefs:
         self._files = LockFiles(self._git_dir)
         self._packed = PackedRefs(self._git_dir)
         self._place = Place(self._git_dir, self._files, self._packed)
+        self._changed: Callable[[], None] | None = None
+
+    @property
+    def place(self) -> str:
+        """Directory in which something changes whenever a ref moves, also for packed ones.
+
+        Git and we take a lock file beside the ref that is moved or deleted, wherever it is, and
+        give it back last.
+        """
+        return f"{self._git_dir}/refs"
+
+    def on_change(self, callback: Callable[[], None] | None) -> None:
+        """Set what is called after each change that is made through this object.
+
+        Args:
+            callback: Does not raise; ``None``: nothing is called any more.
+        """
+        self._changed = callback
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -122,6 +140,7 @@ class DiskRefs:
         ordered = check_updates(updates)
         self._check_locked()
         Transaction(self._place, identity=identity, time=time, durable=self.durable).run(ordered)
+        self._tell()
 
     def get_symbolic(self, name: str) -> str | None:
         """Return the ref that a symbolic ref such as ``HEAD`` names; ``None`` if it is none."""
@@ -150,6 +169,7 @@ class DiskRefs:
             self._files.finish()
         if self.durable:
             sync_directory(claim.path.rpartition("/")[0])
+        self._tell()
 
     def reflog(self, name: str) -> builtins.list[ReflogEntry] | None:
         """Return the log of a full ref name, oldest first; ``None`` if it has none."""
@@ -160,6 +180,11 @@ class DiskRefs:
         """Release cached handles. Idempotent; the object stays usable."""
         self._files.close()
         self._packed.forget()
+
+    def _tell(self) -> None:
+        changed = self._changed
+        if changed is not None:
+            changed()
 
     def _check_locked(self) -> None:
         if not self._lock.held:

@@ -24,7 +24,7 @@ from .refchecks import (
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vost._model.objects import Oid
     from vost._model.types import ReflogEntry
@@ -45,6 +45,20 @@ class MemoryRefs:
         # Replaced as a whole by a writer, never changed: readers need no lock.
         self._values: dict[str, Oid | str] = {"HEAD": head}
         self._logs: dict[str, tuple[ReflogEntry, ...]] = {}
+        self._changed: Callable[[], None] | None = None
+
+    @property
+    def place(self) -> None:
+        """Nowhere: no other program can change these refs."""
+        return
+
+    def on_change(self, callback: Callable[[], None] | None) -> None:
+        """Set what is called after each change.
+
+        Args:
+            callback: Does not raise; ``None``: nothing is called any more.
+        """
+        self._changed = callback
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -110,6 +124,7 @@ class MemoryRefs:
                 entry = reflog.make_entry(actual, update.new, identity, time, update.message)
                 logs[log] = (*logs.get(log, ()), entry)
         self._values, self._logs = values, logs
+        self._tell()
 
     def get_symbolic(self, name: str) -> str | None:
         """Return the ref that a symbolic ref such as ``HEAD`` names; ``None`` if it is none."""
@@ -122,6 +137,7 @@ class MemoryRefs:
         check_symbolic(name, target)
         self._check_locked()
         self._values = {**self._values, name: target}
+        self._tell()
 
     def reflog(self, name: str) -> builtins.list[ReflogEntry] | None:
         """Return the log of a full ref name, oldest first; ``None`` if it has none."""
@@ -151,6 +167,11 @@ class MemoryRefs:
         below = first_below(name, others)
         if below is not None:
             refuse_clash(name, below)
+
+    def _tell(self) -> None:
+        changed = self._changed
+        if changed is not None:
+            changed()
 
     def _check_locked(self) -> None:
         if not self._mutex.held:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -286,3 +286,19 @@ class Refs(Protocol):
 
     def close(self) -> None:
         """Release cached handles. Idempotent; the object stays usable."""
+
+
+@runtime_checkable
+class TellingRefs(Protocol):
+    """Ref storage that tells of changes; who waits for a ref of another looks now and then."""
+
+    @property
+    def place(self) -> str | None:
+        """Directory in which files change when others move refs; ``None``: no others can."""
+
+    def on_change(self, callback: Callable[[], None] | None) -> None:
+        """Set what is called after each change that is made through this object.
+
+        Args:
+            callback: Does not raise; ``None``: nothing is called any more.
+        """
