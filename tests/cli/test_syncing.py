@@ -244,6 +244,16 @@ def test_what_is_excluded_stays_as_it_is(
     assert below(store)["x"] == (b"x" if options[-1] == "x" else b"changed")
 
 
+def test_patterns_may_come_through_a_pipe(vost: Vost, here: Path) -> None:
+    (here / "l/secret").write_bytes(b"x")
+    reading, writing = os.pipe()
+    os.write(writing, b"secret\n")
+    os.close(writing)
+    vost("-r", "new.git", "sync", "l", ":d", "--exclude-from", f"/dev/fd/{reading}")
+    os.close(reading)
+    assert "d/secret" not in vost("-r", "new.git", "ls", "-R").splitlines()
+
+
 def test_times_count_unless_contents_are_to_be_compared(
     vost: Vost, store: GitStore, here: Path
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
 from typing import TYPE_CHECKING
@@ -57,6 +57,7 @@ class Excludes:
     patterns: Sequence[str] = ()
     file: str | None = None
     gitignore: bool = False
+    _kept: list[vost.ExcludeFilter] = field(default_factory=list, init=False, repr=False)
 
     def check(self, verb: str) -> None:
         """Refuse them for a copy that is not from disk to the repository.
@@ -75,14 +76,21 @@ class Excludes:
     def read(self) -> vost.ExcludeFilter | None:
         """Return the filter, its file read anew; ``None``: nothing is left out.
 
+        What comes through a pipe comes once: that filter stays.
+
         Raises:
             OSError: If the file cannot be read.
         """
+        if self._kept:
+            return self._kept[0]
         if not (self.patterns or self.file is not None or self.gitignore):
             return None
-        return vost.ExcludeFilter(
+        found = vost.ExcludeFilter(
             patterns=self.patterns, exclude_from=self.file, gitignore=self.gitignore
         )
+        if self.file is not None and not os.path.isfile(self.file):
+            self._kept.append(found)
+        return found
 
 
 def exclude_options(function: F) -> F:
