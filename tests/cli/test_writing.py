@@ -160,6 +160,7 @@ REFUSED = [
     (["f", "--tag", "a b"], "Invalid ref name: 'a b'"),
     (["f", "--tag", "a:b"], "Invalid ref name 'a:b': contains colon"),
     (["f", "--parent", "nope"], "Unknown ref: nope"),
+    (["f", "--parent", "~1"], "Unknown ref: ~1"),
 ]
 
 

@@ -124,7 +124,7 @@ def write_options(*, create: bool, parents: bool = True) -> Callable[[F], F]:
                 tag=tag,
                 force_tag=force_tag,
                 create=not no_create,
-                parents=parent,
+                parents=tuple(filter(None, parent)),
             )
             return function(*args, writing=writing, **kwargs)
 

@@ -63,8 +63,13 @@ class WriteOptions:
         """
         if self.tag is not None:
             await check_new_tag(store, self.tag, replace=self.force_tag)
-        named = [parse_ref(name) for name in self.parents]
-        return [await step_back(await find_ref(store, ref), back) for ref, back in named]
+        found = []
+        for name in self.parents:
+            ref, back = parse_ref(name)
+            if not ref:
+                raise Failure(f"Unknown ref: {name}")
+            found.append(await step_back(await find_ref(store, ref), back))
+        return found
 
     def tagging(self, fs: vost.FS) -> vost.FS:
         """Return the snapshot to write from, so that commit and tag are made in one step."""
