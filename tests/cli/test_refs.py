@@ -308,6 +308,7 @@ def test_branch_hash_is_that_of_the_chosen_commit(vost: Vost, commits: list[FS])
         shown = vost("branch", "hash", "main", "--format", form)
         assert shown == f'{{"branch": "main", "hash": "{third}"}}\n'
     assert vost.fails("branch", "hash", "nope") == "Branch not found: nope"
+    assert vost.fails("branch", "hash", "") == "Branch not found: "  # not the current one
     assert vost.fails("branch", "hash", "v1") == "Branch not found: v1"
     message = vost.fails("branch", "hash", "main", "--back", "9")
     assert message == "Cannot go back 9 commits — history too short"

@@ -173,7 +173,10 @@ async def branch_hash(session: Session, name: str, output_format: str, filters: 
 
     Example: vost branch hash main --back 1
     """
-    fs = await Resolver(await session.open(), name, filters).snapshot()
+    store = await session.open()
+    if not name:  # which as an option would stand for the current branch
+        raise Failure("Branch not found: ")
+    fs = await Resolver(store, name, filters).snapshot()
     output.record({"branch": name, "hash": fs.commit_hash}, "hash", output_format)
 
 
