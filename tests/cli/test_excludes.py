@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Vost
+from tests.support.gitcli import Git
 from vost_sync import GitStore
 
 
@@ -30,3 +31,23 @@ def test_single_file_is_not_matched_by_where_it_is_or_lands(
     (here / "d/a.pyc").touch()
     vost("cp", "--exclude", pattern, "d/a.pyc", ":q")
     assert store.branches["main"].ls() == ["q"]
+
+
+@pytest.mark.parametrize("pattern", ["**", "r*", "r.git/*", "r.git/**", "*"])
+def test_pattern_does_not_match_the_repository_or_what_it_consists_of(
+    vost: Vost, here: Path, pattern: str
+) -> None:
+    store = GitStore.open("r.git")
+    (here / "r.txt").touch()
+    ran = vost.attempt("-r", "r.git", "cp", pattern, ":")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == "WARNING: r.git: Left out: it is the repository itself\n"
+    assert store.branches["main"].ls() == ([] if pattern.startswith("r.git") else ["r.txt"])
+
+
+def test_pattern_matches_the_files_of_a_work_tree(vost: Vost, here: Path, git: Git) -> None:
+    git(here / "wt/.git", "init", "-q", "-b", "main", str(here / "wt"))
+    GitStore.open("wt").branches.create("main")
+    (here / "wt/f").touch()
+    assert vost("-r", "wt", "cp", "wt/f*", ":") == ""
+    assert vost("-r", "wt", "ls") == "f\n"

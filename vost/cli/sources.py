@@ -35,17 +35,22 @@ class LocalSources(NamedTuple):
     is_one_file: bool
 
 
-async def local_sources(copying: Copying) -> LocalSources:
+async def local_sources(copying: Copying, repository: str) -> LocalSources:
     """Find the sources on disk.
 
     Where errors are ignored, one that does not exist is left to the library, which deletes
     nothing at its place.
+
+    Args:
+        copying: What is asked for.
+        repository: Where the repository is: patterns do not match what it consists of.
 
     Raises:
         Failure: If there is none, and errors are not ignored.
     """
     paths: list[str] = []
     special: list[str] = []
+    is_own_left_out = False
     errors: list[vost.ChangeError] = []
     for source in copying.sources:
         text = source.path
@@ -54,7 +59,10 @@ async def local_sources(copying: Copying) -> LocalSources:
             if not matches:
                 _add_error(copying, errors, text, f"No matches for pattern: {text}")
             for match in matches:
-                (special if _is_special(match) else paths).append(match)
+                if _is_part_of(match, repository):
+                    is_own_left_out = True
+                else:
+                    (special if _is_special(match) else paths).append(match)
             continue
         trouble = None if copying.ignore_errors else _local_trouble(text)
         if trouble is not None:
@@ -62,6 +70,8 @@ async def local_sources(copying: Copying) -> LocalSources:
         paths.append(text)
     reason = "Left out: it is not a file, link or directory"
     warnings = [vost.ChangeError(path, reason) for path in special]
+    if is_own_left_out:
+        warnings.append(vost.ChangeError(repository, "Left out: it is the repository itself"))
     is_one = copying.names_one and len(paths) == 1 and _is_local_file(copying, paths[0])
     return LocalSources(paths, errors, warnings, is_one)
 
@@ -86,6 +96,13 @@ def _local_trouble(path: str) -> str | None:
     if path.endswith("/") and not os.path.isdir(path):
         return f"Not a directory: {path.rstrip('/')}"
     return None
+
+
+def _is_part_of(path: str, repository: str) -> bool:
+    """Tell whether a file is one that a repository consists of; those of a work tree are not."""
+    top = os.path.abspath(repository)
+    is_inside = os.path.commonpath((top, os.path.abspath(path))) == top
+    return is_inside and os.path.lexists(os.path.join(top, "HEAD"))
 
 
 def _is_special(path: str) -> bool:

@@ -198,7 +198,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
     check_repository(session, writing)
     place = writable_path(dest.path) if normal_path(dest.path) else ""
     exclude = copying.excludes.read()
-    found = await local_sources(copying)
+    found = await local_sources(copying, session.path)
     output.warn(found.warnings)
     if not found.paths:
         show_troubles(None, found.errors)
