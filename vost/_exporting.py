@@ -49,8 +49,8 @@ class ExportOperations(Snapshot):
         is in it, ``"base/./rest"`` lands at ``dest/rest``, and ``""`` is everything. What is there
         and equal is not written again; without ``delete`` it gets the time of the commit. Each
         file is written beside its place and renamed, with the time of the commit; nothing is
-        written or removed through a symbolic link below ``dest``. Submodules are left out, with a
-        warning in ``changes``.
+        written or removed through a symbolic link below ``dest``. Submodules are left out, and the
+        repository itself is left alone, with a warning in ``changes``.
 
         Args:
             sources: One path or several, taken literally. Where two of them meet at one path, the
@@ -81,8 +81,9 @@ class ExportOperations(Snapshot):
             FileNotFoundError: If a source does not exist; nothing is written.
             NotADirectoryError: If one with a slash at the end is no directory.
             FileExistsError: If ``dest`` is no directory.
-            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
-                disk (``..``, ``.git`` in any spelling); nothing is written.
+            ValueError: If a path is invalid, the destination is in the repository, or a name in the
+                snapshot must not be written to a disk (``..``, ``.git`` in any spelling); nothing
+                is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
             IsADirectoryError: With ``strict``, if a directory is in the way.
@@ -155,8 +156,8 @@ class ExportOperations(Snapshot):
             FileNotFoundError: If nothing is at ``repo_path``; nothing is removed.
             NotADirectoryError: If it is a file, or a parent of it is; nothing is removed.
             FileExistsError: If ``local_path`` is no directory.
-            ValueError: If a path is invalid, or a name in the snapshot must not be written to a
-                disk; nothing is written.
+            ValueError: If a path is invalid, the destination is in the repository, or a name in the
+                snapshot must not be written to a disk; nothing is written.
             OSError: If something cannot be written, read or removed; what is done so far stays.
             GitError: If content is missing from the repository or damaged.
             RuntimeError: If with ``ignore_errors`` everything failed (``AllFailedError``).

@@ -147,6 +147,10 @@ def test_links_are_followed_when_that_is_asked_for(vost: Vost, store: GitStore) 
         (["nope", ":n"], "Local file not found: nope"),
         (["f", "nope", ":n"], "Local file not found: nope"),
         (["f/", ":n"], "Not a directory: f"),
+        (
+            ["l/./../f", ":n"],
+            "Invalid path segment: '..' (in 'l/./../f', behind its pivot)",
+        ),
         (["no*", ":n"], "No matches for pattern: no*"),
         (["l*", ":n", "--no-glob"], "Local file not found: l*"),
         (["f", ":n", "--delete"], "Cannot use --delete with a single file source."),

@@ -181,6 +181,31 @@ def test_special_files_are_left_out_with_a_warning(vost: Vost, store: GitStore, 
     assert added(store) == {"n/m/x", "n2/x"}
 
 
+def test_repository_below_the_destination_stays(
+    vost: Vost, store: GitStore, here: Path, git: Git
+) -> None:
+    inner = Vost(here / "deep/inner.git")
+    commit = store.branches["main"].write("deep/inner.git/HEAD", b"no").commit_hash
+    vost("backup", str(inner.repository))
+    warning = "deep/inner.git: Left alone: it is the repository itself\n"
+    for command in (["cp", "--delete", ":"], ["sync", ":"], ["sync", "v1:"], ["cp", ":"]):
+        for options in (["-n"], []):
+            ran = inner.attempt(*command, ".", *options)
+            assert (ran.code, ran.err) == (0, f"WARNING: ./{warning}"), command
+            assert "inner.git" not in ran.out
+    assert git(inner.repository, "rev-parse", "main") == commit
+    git(inner.repository, "fsck", "--strict")
+    for dest in ("deep/inner.git", "deep/inner.git/new/", "deep/inner.git/objects"):
+        for command in (["cp", ":a.txt"], ["cp", ":d/"], ["sync", ":"]):
+            message = inner.fails(*command, dest)
+            assert message.startswith("Cannot copy into the repository itself: deep/inner.git")
+    git(inner.repository, "fsck", "--strict")
+    store.branches["main"].write("deep/inner.git", b"a file")
+    vost("backup", str(inner.repository))
+    assert inner.fails("sync", ":", ".") == "Is a directory: ./deep/inner.git"
+    git(inner.repository, "fsck", "--strict")
+
+
 # --- which files count as unchanged
 
 

@@ -15,6 +15,7 @@ from vost._model.objects import ObjectType, Oid, hash_object, object_hasher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 STREAM_THRESHOLD = 1 << 20
 """Files of more bytes than this are read, compressed and written in pieces."""
@@ -24,6 +25,18 @@ CHUNK = 1 << 18
 # Not to hang on a FIFO that nobody writes to, before fstat can tell what it is.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def identity_of(directory: Path | None) -> tuple[int, int] | None:
+    """Return device and inode of a directory; ``None``: there is none.
+
+    Raises:
+        OSError: If it cannot be looked at.
+    """
+    if directory is None:
+        return None
+    status = directory.stat()
+    return status.st_dev, status.st_ino
 
 
 class Sink(Protocol):

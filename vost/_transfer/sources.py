@@ -69,7 +69,10 @@ def local_source(source: str | os.PathLike[str]) -> Source:
     name = stripped.rpartition("/")[2]
     contents = plain.endswith("/") or name in _CURRENT
     if rest is not None:
-        landing = normalize_given(rest)
+        try:
+            landing = normalize_given(rest)
+        except InvalidPathError as error:
+            raise InvalidPathError(f"{error} (in {text!r}, behind its pivot)") from None
         path = f"{base}/{rest.strip('/')}".rstrip("/") or "/"
         contents = contents or not landing
         if contents:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from vost._engine.lookup import require_directory
 from vost._model.changes import ChangeError
-from vost._model.errors import AllFailedError, PathNotDirectoryError, PathNotFoundError
+from vost._model.errors import (
+    AllFailedError,
+    InvalidPathError,
+    PathNotDirectoryError,
+    PathNotFoundError,
+)
 from vost._transfer.failures import all_failed
 from vost._transfer.localtree import LocalTree
 
@@ -45,7 +51,7 @@ def copy_to_disk(
     Raises:
         PathNotFoundError: If a source does not exist.
         PathNotDirectoryError: If one that must be a directory is none.
-        InvalidPathError: If a name must not be written to a disk.
+        InvalidPathError: If a name must not be written to a disk, or ``dest`` is in the repository.
         FileExistsError: If something is at ``dest`` that is no directory.
         OSError: If something cannot be read, written or removed.
         GitError: If a tree or content is missing or damaged.
@@ -100,9 +106,19 @@ def _unresolved(job: Job, plan: Plan, source: str, error: OSError) -> None:
     plan.errors.append(ChangeError(source, str(error)))
 
 
+def _check_outside(job: Job, dest: str) -> None:
+    """Refuse a destination that is the repository, or in it: its files are none of the user's."""
+    if job.repository.git_dir is None:
+        return
+    own, place = os.path.realpath(job.repository.git_dir), os.path.realpath(dest)
+    if place == own or place.startswith(os.path.join(own, "")):
+        raise InvalidPathError(f"Cannot copy into the repository itself: {dest}")
+
+
 def _carry_out(
     job: Job, plan: Plan, wanted: Wanted, dest: str, *, dry_run: bool
 ) -> ChangeReport | None:
+    _check_outside(job, dest)
     ordered = job.options.delete or dry_run
     if plan.errors and not wanted.layers:
         if dry_run:

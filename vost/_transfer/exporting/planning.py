@@ -12,6 +12,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vost._engine.localfiles import identity_of
 from vost._model.changes import ChangeError
 from vost._model.errors import PathIsDirectoryError
 from vost._model.progress import Progress
@@ -65,6 +66,8 @@ class Planner:
         self._overlay = Overlay(
             job.repository, first_wins=job.options.first_wins, warn=plan.warnings.append
         )
+        self._own = identity_of(job.repository.git_dir)
+        self._own_paths: set[str] = set()
         self._seen = 0
         # What is equal gets this time; None: it keeps its own.
         keeps_times = job.options.delete or job.options.ignore_existing
@@ -143,6 +146,8 @@ class Planner:
     ) -> list[tuple[Directory, Wanted]]:
         """Plan what is done in an existing directory; return the directories in it to go into."""
         assert self._tree is not None, "what exists is below the destination"
+        if self._is_own(directory):
+            return []
         rows = self._rows(directory, wanted)
         missing = dict(rows)
         differing: dict[str, int] = {}
@@ -158,6 +163,21 @@ class Planner:
             due = {name: rows[name] for name in rows if name in missing or name in differing}
             inside += self._plan_writes(directory, due, differing)
         return inside
+
+    def _is_own(self, directory: Directory) -> bool:
+        """Tell whether a directory is the repository itself, which nothing is done to."""
+        assert self._tree is not None, "what exists is below the destination"
+        try:
+            status = os.fstat(self._tree.enter(directory.path))
+        except OSError:
+            return False  # whoever looks into it finds out
+        if (status.st_dev, status.st_ino) != self._own:
+            return False
+        directory.stays = True
+        self._own_paths.add(directory.path)
+        text = "Left alone: it is the repository itself"
+        self._plan.warnings.append(ChangeError(self._local(directory.path), text))
+        return True
 
     def _merge(
         self,
@@ -338,6 +358,8 @@ class Planner:
 
     def _refuses(self, cleared: list[Directory]) -> bool:
         """Tell whether a directory must not be cleared to make room for a file."""
+        if any(gone.path in self._own_paths for gone in cleared):
+            return True
         strict = self._options.strict and not self._options.delete
         return strict and any(gone.removes_something or gone.stays for gone in cleared)
 

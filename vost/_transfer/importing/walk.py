@@ -9,7 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.lastchanges import LastChanges
-from vost._engine.localfiles import NO_FOLLOW, OPEN_FLAGS, STREAM_THRESHOLD, kind_of
+from vost._engine.localfiles import (
+    NO_FOLLOW,
+    OPEN_FLAGS,
+    STREAM_THRESHOLD,
+    identity_of,
+    kind_of,
+)
 from vost._engine.lookup import canonical_mode, find, walk_files
 from vost._engine.trees import Entry, mode_of
 from vost._model.errors import PathIsDirectoryError, PathNotDirectoryError
@@ -23,11 +29,10 @@ from vost._transfer.sources import below as below_path
 from .leftovers import Judge, LeftoverWalk
 from .listing import Listing, choose, joined, open_listing
 from .plan import PlannedFile, PlannedRemoval
-from .roots import Identity, Landing, NamedFile, Pour
+from .roots import Landing, NamedFile, Pour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vost._engine.commits import Commit
     from vost._engine.repository import Repository
@@ -139,7 +144,7 @@ class Walk:
         self._report = report
         self._check = check
         self._forced = None if request.mode is None else _MODE_TEXTS[request.mode]
-        self._own = _identity_of(repository.git_dir)
+        self._own = identity_of(repository.git_dir)
         self._changes = LastChanges(repository, base, check)
 
     def run(self, top: Landing) -> None:
@@ -521,13 +526,6 @@ class Walk:
 
     def _progress(self, local: str | None) -> Progress:
         return Progress("importing", self._plan.done, None, self._reader.bytes, local)
-
-
-def _identity_of(directory: Path | None) -> Identity | None:
-    if directory is None:
-        return None
-    status = os.stat(directory)
-    return status.st_dev, status.st_ino
 
 
 def _own_mode(status: os.stat_result) -> int:
