@@ -7,13 +7,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from vost._engine import history
-from vost._model.paths import normalize_path
+from vost._model.paths import normalize_path, normalize_root
 from vost._offload import check, run, run_exclusive, stream
 from vost._snapshot import Snapshot, make_snapshot, require_same_store
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
 
     from vost.fs import FS
 
@@ -86,6 +86,49 @@ class HistoryOperations(Snapshot):
             async for commit in items:
                 yield self._with_commit(commit)
 
+    async def last_changes(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        names: Collection[str] | None = None,
+        limit: int = 10_000,
+    ) -> dict[str, FS]:
+        """Return for each entry of a directory the newest snapshot whose commit changed it.
+
+        That is what ``log`` finds first for the entry's path, for all entries in one go. History is
+        read along first parents until all are found, and of it only the trees on the path.
+
+        Args:
+            path: The directory; ``None`` or ``""``: the root.
+            names: The entries to look for; one that does not exist is found where it was removed.
+                ``None``: all that ``ls`` shows.
+            limit: How many commits are looked at; entries that only older ones changed are left
+                out.
+
+        Returns:
+            The snapshots by the names of the entries, in the order of ``names`` or ``ls``.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            NotADirectoryError: If it is a file.
+            ValueError: If a name is none of an entry, or ``limit`` is negative.
+            TypeError: If ``names`` is one text, or holds something else than texts.
+
+        Example:
+            >>> for name, snapshot in (await fs.last_changes("docs")).items():
+            ...     print(name, snapshot.time, snapshot.message)
+        """
+        if limit < 0:
+            raise ValueError(f"limit must be >= 0, got {limit}")
+        directory = normalize_root(path)
+        wanted = None if names is None else _entry_names(names)
+        start = await self._loaded()
+        found = await run(
+            history.last_changes, self._repository, start, directory, wanted, limit, check
+        )
+        made = {commit.oid: self._with_commit(commit) for commit in found.values()}
+        return {name: made[commit.oid] for name, commit in found.items()}
+
     async def undo(self, steps: int = 1) -> FS:
         """Move the branch back and return the snapshot that it is at then.
 
@@ -147,6 +190,17 @@ class HistoryOperations(Snapshot):
         if steps < 1:
             raise ValueError(f"steps must be >= 1, got {steps}")
         return self._require_writable(verb)
+
+
+def _entry_names(names: Collection[str]) -> list[str]:
+    if isinstance(names, (str, bytes)):
+        raise TypeError("names must be a collection of names, not one")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"names must be str, not {type(name).__name__}")
+        if normalize_path(name) != name or "/" in name:
+            raise ValueError(f"not the name of an entry of a directory: {name!r}")
+    return list(names)
 
 
 def _seconds(moment: datetime) -> float:

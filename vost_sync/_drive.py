@@ -108,6 +108,11 @@ def optional(make: Callable[[T], U], value: T | None) -> U | None:
     return None if value is None else make(value)
 
 
+def each_value(make: Callable[[T], U], values: dict[str, T]) -> dict[str, U]:
+    """Return a dictionary of the same keys, each value passed through ``make``."""
+    return {key: make(value) for key, value in values.items()}
+
+
 @overload
 def aio(value: Facade[Aio]) -> Aio: ...
 

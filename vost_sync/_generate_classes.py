@@ -313,6 +313,8 @@ class ClassWriter:
             return Call(make, [value])
         if ast.unparse(returns) == f"{min(used)} | None":
             return Call(self._local.drive("optional"), [make, value])
+        if ast.unparse(returns) == f"dict[str, {min(used)}]":
+            return Call(self._local.drive("each_value"), [make, value])
         raise GeneratorError(f"no rule for a result {ast.unparse(returns)}")
 
     def _iterated(self, returns: ast.Subscript, value: Expression) -> Expression:

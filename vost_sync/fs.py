@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 
 import vost
 from vost_sync import batch as _batch
-from vost_sync._drive import Facade, aio, aio_each, iterate, iterate_as, optional, run
+from vost_sync._drive import (
+    Facade,
+    aio,
+    aio_each,
+    each_value,
+    iterate,
+    iterate_as,
+    optional,
+    run,
+)
 from vost_sync._files import open_reader, open_writer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import IO, Literal
 
@@ -1371,6 +1380,40 @@ class FS(Facade["vost.FS"]):
             ...     print(snapshot.commit_hash, snapshot.message)
         """
         return iterate_as(FS._of, self._aio.log(path, match=match, before=before, limit=limit))
+
+    def last_changes(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        names: Collection[str] | None = None,
+        limit: int = 10_000,
+    ) -> dict[str, FS]:
+        """Return for each entry of a directory the newest snapshot whose commit changed it.
+
+        That is what ``log`` finds first for the entry's path, for all entries in one go. History is
+        read along first parents until all are found, and of it only the trees on the path.
+
+        Args:
+            path: The directory; ``None`` or ``""``: the root.
+            names: The entries to look for; one that does not exist is found where it was removed.
+                ``None``: all that ``ls`` shows.
+            limit: How many commits are looked at; entries that only older ones changed are left
+                out.
+
+        Returns:
+            The snapshots by the names of the entries, in the order of ``names`` or ``ls``.
+
+        Raises:
+            FileNotFoundError: If nothing is at ``path``.
+            NotADirectoryError: If it is a file.
+            ValueError: If a name is none of an entry, or ``limit`` is negative.
+            TypeError: If ``names`` is one text, or holds something else than texts.
+
+        Example:
+            >>> for name, snapshot in (fs.last_changes("docs")).items():
+            ...     print(name, snapshot.time, snapshot.message)
+        """
+        return each_value(FS._of, run(self._aio.last_changes(path, names=names, limit=limit)))
 
     def undo(self, steps: int = 1) -> FS:
         """Move the branch back and return the snapshot that it is at then.

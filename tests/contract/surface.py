@@ -145,6 +145,7 @@ ADDED_METHODS = {
     "FS": {
         "entries": "path=None, *, recursive=False, glob=False, details=True",
         "diff": "base",
+        "last_changes": "path=None, *, names=None, limit=10_000",
         "copy_from_refs": 'snapshots, sources, dest="", *, delete=False, ignore_existing=False,'
         " ignore_errors=False, mode=None, exact=False, strict=False, dry_run=False, message=None,"
         ' operation="cp", parents=None',

@@ -74,6 +74,10 @@ class Base:
     async def set_plain(self, number: int) -> None:
         """Set it."""
 
+    async def named(self) -> dict[str, Thing]:
+        """Give names."""
+        return {}
+
     async def long(
         self, first_parameter: str, second_parameter: str, *, third_parameter: str = "x", o: int = 0
     ) -> Thing:
@@ -298,6 +302,9 @@ def thing(tmp_path) -> str:
         '        """Walk."""\n'
         "        return iterate_as(Thing._of, self._aio.walk(aio_each(tops)))\n",
         "        return iterate(self._aio.names())\n",
+        "    def named(self) -> dict[str, Thing]:\n"
+        '        """Give names."""\n'
+        "        return each_value(Thing._of, run(self._aio.named()))\n",
         "        return Thing._of(\n            run(\n                self._aio.long(\n"
         "                    first_parameter, second_parameter, third_parameter=third_parameter"
         ", o=o\n"

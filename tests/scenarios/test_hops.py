@@ -104,6 +104,7 @@ ONE_HOP: dict[str, Operation] = {
     "FS.entries": lambda b: b.fs.entries("d"),
     "FS.glob": lambda b: b.fs.glob("**"),
     "FS.iglob": lambda b: collect(b.fs.iglob("**")),
+    "FS.last_changes": lambda b: b.fs.last_changes("d"),
     "FS.log": lambda b: collect(b.fs.log()),
     "FS.parent": lambda b: b.fs.parent,
     "FS.read": lambda b: b.fs.read("d/e/y"),

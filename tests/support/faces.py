@@ -193,6 +193,8 @@ def wrapped(value: Any) -> Any:
     """Return a value of the blocking face in its async spelling; plain values as they are."""
     if type(value) in (list, tuple):
         return type(value)(wrapped(item) for item in value)
+    if type(value) is dict:
+        return {key: wrapped(item) for key, item in value.items()}
     model = _model_of(type(value))
     if model is None:
         return value

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vost._engine.commits import Commit, serialize_commit
 from vost._engine.draft import move_ref, require_current
-from vost._engine.pathhistory import PathHistory
+from vost._engine.lookup import require_directory
+from vost._engine.pathhistory import EntryHistory, PathHistory
 from vost._model.errors import HistoryError, ObjectNotFoundError
 from vost._model.objects import ObjectType, Oid, oid_from_hex, oid_to_hex
 from vost._storage.protocols import CommitLink, RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from vost._engine.repository import Repository
     from vost._model.types import ReflogEntry
@@ -78,6 +79,45 @@ def log(
                 yield found
         oid = link.parent
         link = below or link
+
+
+def last_changes(
+    repository: Repository,
+    commit: Commit,
+    path: str,
+    names: Collection[str] | None,
+    limit: int,
+    check: Callable[[], None],
+) -> dict[str, Commit]:
+    """Return the newest first-parent ancestor that changed each entry of a directory.
+
+    Args:
+        repository: Where the commits are.
+        commit: Where to begin; it may be the answer itself.
+        path: The directory; ``""``: the root.
+        names: The entries; ``None``: all that are there now.
+        limit: How many commits are looked at.
+        check: Called for each commit: raises when the caller was cancelled.
+
+    Raises:
+        PathNotFoundError: If nothing is at ``path``.
+        PathNotDirectoryError: If it is a file.
+    """
+    directory = require_directory(repository, commit.tree, path)
+    entries = EntryHistory(repository, directory.oid, names)
+    place = PathHistory(repository, path)
+    found: dict[str, Oid] = {}
+    oid: Oid | None = commit.oid
+    link = CommitLink(commit.tree, commit.parents[0] if commit.parents else None)
+    while oid is not None and limit > 0 and entries.left:
+        check()
+        limit -= 1
+        below = None if link.parent is None else repository.commit_link(link.parent)
+        if place.differs(link.tree, None if below is None else below.tree):
+            found.update(dict.fromkeys(entries.changed_since(place.directory), oid))
+        oid = link.parent
+        link = below or link
+    return {name: repository.commit(found[name]) for name in entries.names if name in found}
 
 
 def undo(repository: Repository, commit: Commit, ref: str, steps: int) -> Commit:

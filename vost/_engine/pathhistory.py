@@ -11,16 +11,20 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from vost._engine.lookup import canonical_mode
-from vost._engine.trees import mode_of
-from vost._model.paths import encode_path
+from vost._engine.treenews import chunks_of
+from vost._engine.trees import Tree, mode_of
+from vost._model.paths import decode_names, encode_path
 from vost._model.types import MODE_TREE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from vost._engine.repository import Repository
     from vost._model.objects import Oid
 
 
 _Found: TypeAlias = "tuple[int, Oid] | None"
+_Stored: TypeAlias = "tuple[bytes, Oid]"
 
 
 class PathHistory:
@@ -28,12 +32,13 @@ class PathHistory:
 
     Args:
         repository: Where the trees are.
-        path: The path.
+        path: The path; ``""``: the root.
     """
 
     def __init__(self, repository: Repository, path: str) -> None:
         self._repository = repository
-        self._names = [(name, _first_entry(name)) for name in encode_path(path).split(b"/")]
+        names = encode_path(path).split(b"/") if path else []
+        self._names = [(name, _first_entry(name)) for name in names]
         # What is on the way to the path below the root tree that was looked at last: mode and id
         # for each name, as far as that was needed. (Plain tuples: an ``Entry`` takes longer.)
         self._root: Oid | None = None
@@ -64,6 +69,17 @@ class PathHistory:
                 return False
         return True
 
+    @property
+    def directory(self) -> Oid | None:
+        """The directory at the path in the ``theirs`` of a call that found a difference.
+
+        ``None``: there is none.
+        """
+        at: _Found = None if self._root is None else (MODE_TREE, self._root)
+        if self._names:
+            at = self._found[-1]
+        return None if at is None or at[0] != MODE_TREE else at[1]
+
     def _child(self, above: _Found, name: bytes, pattern: re.Pattern[bytes]) -> _Found:
         if above is None or above[0] != MODE_TREE:
             return None
@@ -80,6 +96,68 @@ class PathHistory:
         if mode != MODE_TREE and canonical_mode(mode) is None:
             return None
         return mode, oid
+
+
+class EntryHistory:
+    """Finds out since when the entries of a directory are what they are, going back in time.
+
+    Args:
+        repository: Where the trees are.
+        directory: The directory as it is now.
+        names: The names of the entries that are asked about; ``None``: all that are shown.
+
+    Attributes:
+        names: These names.
+        left: What is at those of them whose last change was not found yet, by name.
+    """
+
+    def __init__(
+        self, repository: Repository, directory: Oid, names: Collection[str] | None
+    ) -> None:
+        self._repository = repository
+        # The directory where history was followed to, in pieces: to compare these is quicker.
+        self._chunks = self._chunks_of(directory)
+        now = _entries(self._chunks)
+        if names is None:
+            self.names = decode_names([name for name in now if _shown(now[name]) is not None])
+        else:
+            self.names = list(dict.fromkeys(names))
+        self.left = {name: now.get(name) for name in map(encode_path, self.names)}
+
+    def changed_since(self, directory: Oid | None) -> list[str]:
+        """Return the names of entries that were something else before, each only once.
+
+        Args:
+            directory: The directory in the commit before; ``None``: there was none.
+        """
+        chunks = {} if directory is None else self._chunks_of(directory)
+        before = _entries(chunks.keys() - self._chunks.keys())
+        after = _entries(self._chunks.keys() - chunks.keys())
+        self._chunks = chunks
+        changed = [
+            name
+            for name in before.keys() | after.keys()
+            if name in self.left and _shown(before.get(name)) != _shown(self.left[name])
+        ]
+        for name in changed:
+            del self.left[name]
+        return decode_names(changed)
+
+    def _chunks_of(self, directory: Oid) -> dict[bytes, None]:
+        return dict.fromkeys(chunks_of(self._repository.tree_data(directory)))
+
+
+def _entries(chunks: Iterable[bytes]) -> dict[bytes, _Stored]:
+    """Return what stands in pieces of a directory, by name."""
+    return {name: (mode, oid) for mode, name, oid in Tree(b"".join(chunks)).rows()}
+
+
+def _shown(entry: _Stored | None) -> _Found:
+    """Return mode and id of an entry as it was stored; ``None`` for what vost cannot show."""
+    if entry is None:
+        return None
+    mode = mode_of(entry[0])
+    return None if canonical_mode(mode) is None else (mode, entry[1])
 
 
 def _first_entry(name: bytes) -> re.Pattern[bytes]:

@@ -25,6 +25,18 @@ _MOST_BYTES = 8 << 20
 """How much of trees is kept to compare with."""
 
 
+def chunks_of(data: bytes) -> list[bytes]:
+    """Return the content of a tree in pieces of whole entries, most of them as in other versions.
+
+    Raises:
+        CorruptObjectError: If it is no tree.
+    """
+    chunks: list[bytes] = _CHUNK.findall(data)
+    if sum(map(len, chunks)) != len(data):
+        Tree(data).check()
+    return chunks
+
+
 class News(NamedTuple):
     """What is new in a tree.
 
@@ -55,11 +67,8 @@ class TreeNews:
         Raises:
             CorruptObjectError: If it is no tree.
         """
-        chunks: list[bytes] = _CHUNK.findall(data)
-        if sum(map(len, chunks)) != len(data):
-            Tree(data).check()
         known = self._known
-        news = News([], [], [chunk for chunk in chunks if chunk not in known])
+        news = News([], [], [chunk for chunk in chunks_of(data) if chunk not in known])
         for text, oid in _ENTRY.findall(b"".join(news.chunks)):
             mode = mode_of(text)
             if mode == MODE_TREE:
