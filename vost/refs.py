@@ -188,7 +188,7 @@ class RefDict:
 
         What counts is where the ref is when it is looked at: snapshots that were passed meanwhile
         are left out, and the last one always comes. It ends when the store is closed. Writes
-        through this store are seen at once; those of others within some hundredths of a second if
+        through this store are seen at once; those of others within a tenth of a second if
         watchfiles is installed (extras ``cli`` and ``serve``) and the system tells of them.
 
         Args:
@@ -213,12 +213,18 @@ class RefDict:
         if not isinstance(name, str):
             raise RefNotFoundError(name, f"no such ref: {name!r}")
         watch = self._repository.watcher.watch(self._prefix + name, poll)
+        question = (id(self._repository), "tip", watch.name)
         try:
             while not watch.closed:
                 moved = Wakeup()
-                commit = await run(
-                    branches.watched_commit, self._repository, watch, name, moved.wake
-                )
+                watch.arm(moved.wake)
+                if watch.is_on:  # all who are woken by the same change look together
+                    oid, commit = await run_shared(
+                        question, branches.tip, self._repository, watch.name
+                    )
+                else:
+                    oid, commit = await run(branches.begin_watch, self._repository, watch)
+                watch.saw(oid)
                 if commit.oid != known:
                     known = commit.oid
                     yield self._snapshot(name, commit)

@@ -125,7 +125,7 @@ class RefDict(Facade["vost.RefDict"], MutableMapping[str, "FS"]):
 
         What counts is where the ref is when it is looked at: snapshots that were passed meanwhile
         are left out, and the last one always comes. It ends when the store is closed. Writes
-        through this store are seen at once; those of others within some hundredths of a second if
+        through this store are seen at once; those of others within a tenth of a second if
         watchfiles is installed (extras ``cli`` and ``serve``) and the system tells of them.
 
         Args:

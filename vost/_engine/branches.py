@@ -16,8 +16,6 @@ from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_from_hex, o
 from vost._storage.protocols import RefMismatchError, RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vost._engine.commits import Commit
     from vost._engine.repository import Repository
     from vost._model.types import ReflogEntry
@@ -53,26 +51,34 @@ def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Com
     return _commit_of_ref(repository, _get(repository, prefix + name), name, kind)
 
 
-def watched_commit(
-    repository: Repository, watch: Watch, name: str, wake: Callable[[], None]
-) -> Commit:
-    """Return the commit at a watched branch or tag, and have the caller woken when it moves.
+def tip(repository: Repository, ref: str) -> tuple[Oid, Commit]:
+    """Return what a branch or tag points at, and the commit that this leads to.
 
     Args:
         repository: Where it is.
-        watch: A watch of the branch or tag.
-        name: Its short name.
-        wake: As for ``Watch.look``.
+        ref: Full name.
 
     Raises:
-        RefNotFoundError: If there is no such branch or tag, or none any more.
+        RefNotFoundError: If there is no such branch or tag.
         ValueError: If it leads to something that is no commit.
     """
-    try:
-        oid = watch.look(wake)
-    except InvalidRefNameError:
-        oid = None
-    return _commit_of_ref(repository, oid, name, _kind(watch.name))
+    oid = _get(repository, ref)
+    name = ref.split("/", 2)[2]
+    commit = _commit_of_ref(repository, oid, name, _kind(ref))
+    assert oid is not None
+    return oid, commit
+
+
+def begin_watch(repository: Repository, watch: Watch) -> tuple[Oid, Commit]:
+    """Begin to watch a branch or tag, and return where it is then, as ``tip`` does.
+
+    Raises:
+        RefNotFoundError: If there is no such branch or tag.
+        ValueError: If it leads to something that is no commit.
+    """
+    tip(repository, watch.name)  # no thread for what cannot be watched
+    watch.begin()
+    return tip(repository, watch.name)
 
 
 def _commit_of_ref(repository: Repository, oid: Oid | None, name: str, kind: str) -> Commit:

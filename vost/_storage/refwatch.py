@@ -35,8 +35,8 @@ _LONGEST_POLL = 86400.0
 
 # Milliseconds. watchfiles looks for what it heard every STEP, and returns when it has heard
 # nothing new for one; a busy directory is looked at every DEBOUNCE.
-_STEP = 20
-_DEBOUNCE = 60
+_STEP = 50
+_DEBOUNCE = 100
 
 _UNKNOWN = object()
 
@@ -62,30 +62,30 @@ class Watch:
 
     @property
     def is_on(self) -> bool:
-        """Whether somebody looks for it: not before the first ``look``, nor in a forked child."""
+        """Whether somebody looks for it: not before ``begin``, nor in a forked child."""
         return self._watcher.has(self)
 
-    def look(self, wake: Callable[[], None]) -> Oid | None:
-        """Return what the ref points at, through symbolic refs; ``None``: there is no such ref.
+    def arm(self, wake: Callable[[], None]) -> None:
+        """Prepare to look where the ref is: whatever moves it from here on wakes.
 
         Args:
-            wake: Called when it points elsewhere, from any thread and maybe more than once. It
-                must neither block nor raise.
-
-        Raises:
-            GitError: If the ref is damaged.
-            InvalidRefNameError: If the name is no full ref name.
+            wake: Called when the ref is elsewhere than it was last seen, from any thread and maybe
+                more than once. It must neither block nor raise.
         """
-        # In this order: whatever moves the ref from here on finds it unknown, or where it was.
         self._seen = _UNKNOWN
         self._wake = wake
-        if not self.is_on:
-            if self._watcher.refs.get(self.name) is None:
-                return None  # no thread for what cannot be watched
-            self._watcher.add(self)
-        oid = self._watcher.refs.get(self.name)
+
+    def saw(self, oid: Oid) -> None:
+        """Say where the ref was when it was looked at after ``arm``."""
         self._seen = oid
-        return oid
+
+    def begin(self) -> None:
+        """Have somebody look for it.
+
+        Raises:
+            RuntimeError: If the system has no thread for that.
+        """
+        self._watcher.add(self)
 
     def compare(self, value: object) -> None:
         """Wake who waits, unless the ref was last seen with this value."""
@@ -123,7 +123,7 @@ class RefWatcher:
         self._stopped: tuple[_Looker, ...] = ()
 
     def watch(self, name: str, poll: float) -> Watch:
-        """Return a watch, which begins with its first ``look``.
+        """Return a watch that has yet to begin.
 
         Args:
             name: Full name of a ref.
@@ -225,8 +225,8 @@ class RefWatcher:
 class _Looker:
     """A thread that looks whenever the system tells of a change, and every now and then.
 
-    It is a daemon, so that a program ends that forgot an iterator; but it never lives to see the
-    interpreter go, which would end the process if it were in watchfiles' code then.
+    It is a daemon, so that a program ends that forgot an iterator; but it is stopped before the
+    interpreter goes, lest it be in the middle of watchfiles' code then.
 
     Args:
         look: Called again and again.
