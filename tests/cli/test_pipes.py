@@ -134,6 +134,27 @@ def test_interrupt_ends_a_wait_for_more(
     assert os.listdir(tmp_path) == ["here"]
 
 
+@pytest.mark.parametrize("command", ["tar pipe", "zip pipe"])
+def test_archive_goes_through_a_named_pipe(
+    vost: Vost, store: GitStore, pipe: Path, command: str
+) -> None:
+    store.branches["main"].write("f", os.urandom(1_000_000))
+    process = vost.start("-v", *command.split())
+    data = pipe.read_bytes()
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, err) == (0, b"Wrote 1 file(s) to pipe\n")
+    assert data == vost.attempt(command.split()[0], "-").out_bytes
+
+
+def test_interrupt_ends_a_wait_for_a_reader(vost: Vost, store: GitStore, pipe: Path) -> None:
+    store.branches["main"].write("f", os.urandom(1_000_000))
+    process = vost.start("-v", "tar", "pipe")
+    with pipe.open("rb"):  # waits until the other end is open
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=TIMEOUT) == 130
+    process.communicate(timeout=TIMEOUT)
+
+
 @pytest.mark.parametrize("command", ["untar pipe", "unzip pipe"])
 @pytest.mark.usefixtures("pipe")
 def test_interrupt_ends_a_wait_for_a_writer(vost: Vost, tmp_path: Path, command: str) -> None:

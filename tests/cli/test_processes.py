@@ -95,6 +95,19 @@ def test_interrupt_ends_a_wait_for_input_and_leaves_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["cat large", "tar -", "tar /dev/stdout"])
+@pytest.mark.usefixtures("large")
+def test_interrupt_ends_a_wait_for_a_reader(vost: Vost, command: str) -> None:
+    process = vost.start(*command.split())
+    assert process.stdout is not None
+    assert len(process.stdout.read(1)) == 1  # and nobody reads on: the pipe fills up
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=TIMEOUT) == 130
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert err == b"\nAborted!\n"
+
+
+@pytest.mark.slow
 def test_verbose_twice_shows_where_an_error_arose(vost: Vost, store: GitStore) -> None:
     store.branches["main"].write("f", b"x")
     for path in (vost.repository / "objects").glob("*/*"):

@@ -7,8 +7,10 @@ replace them. A wait for input ends at once when the command is cancelled.
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
+import stat
 import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 CHUNK = 1 << 18
 """Bytes that are read and written at a time."""
+
+_READER_DELAY = 0.05
 
 
 async def stdin_chunks() -> AsyncGenerator[bytes, None]:
@@ -68,9 +72,31 @@ async def write_stdout(chunk: bytes) -> None:
         BrokenPipeError: If nobody reads it any more.
     """
     sys.stdout.flush()
+    pipe = _own_end(_descriptor(sys.stdout.buffer))
+    if pipe is not None:
+        try:
+            await _write_all(pipe, chunk)
+        finally:
+            os.close(pipe)
+        return
     file = aiofiles.threadpool.wrap(sys.stdout.buffer)
     await file.write(chunk)
     await file.flush()
+
+
+async def write_pipe(local_path: str, pieces: AsyncIterator[bytes]) -> None:
+    """Write to a named pipe, as soon as somebody reads it.
+
+    Raises:
+        OSError: If it cannot be opened, or nobody reads it any more.
+    """
+    while (pipe := _begun(local_path)) is None:  # noqa: ASYNC110 - nothing tells of a reader
+        await asyncio.sleep(_READER_DELAY)
+    try:
+        async for piece in pieces:
+            await _write_all(pipe, piece)
+    finally:
+        os.close(pipe)
 
 
 async def file_chunks(local_path: str) -> AsyncIterator[bytes]:
@@ -168,6 +194,40 @@ def _descriptor(file: BinaryIO) -> int | None:
         return None
 
 
+def _begun(local_path: str) -> int | None:
+    """Open a named pipe to write to; ``None``: nobody reads it yet."""
+    try:
+        return os.open(local_path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None
+
+
+def _own_end(descriptor: int | None) -> int | None:
+    """Open a pipe once more, so as not to block; ``None``: it is none, or it cannot be done.
+
+    A thread that waits until somebody reads on cannot be cancelled. The descriptor itself stays as
+    it is: other processes have it too.
+    """
+    try:
+        if descriptor is None or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return None
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+async def _write_all(pipe: int, data: bytes) -> None:
+    """Write to a descriptor that does not block."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(pipe, rest) :]
+        except BlockingIOError:
+            await _writable(pipe)
+
+
 async def _readable(descriptor: int) -> None:
     """Wait until a read would not block: a thread that blocks in one cannot be cancelled."""
     loop = asyncio.get_running_loop()
@@ -180,3 +240,14 @@ async def _readable(descriptor: int) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(descriptor)
+
+
+async def _writable(descriptor: int) -> None:
+    """Wait until a pipe takes more, or nobody reads it any more."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_writer(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(descriptor)
