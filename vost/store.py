@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from vost._arguments import check_range, hash_argument
@@ -23,7 +24,7 @@ from vost.notes import NoteDict
 from vost.refs import RefDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -41,6 +42,7 @@ __all__ = ("GitStore",)
 _COMPRESSION_LEVELS = range(10)
 # What Git can read: a value beyond makes every one of its commands fail.
 _LARGEST_SIZE = 2**63 - 1
+_PIECE = 256 * 1024
 
 
 class GitStore:
@@ -214,6 +216,51 @@ class GitStore:
         check_range(offset, size)
         oid = hash_argument(hash)
         return await run(lookup.read_by_hash, self._repository, oid, offset, size)
+
+    async def stream_by_hash(
+        self, hash: str | bytes, *, offset: int = 0, size: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the content of a blob, or a part of it, by its id, in bounded memory.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+            offset: Bytes to skip from the start.
+            size: Bytes to read at most; ``None``: to the end.
+
+        Returns:
+            Pieces of 256 KiB at most, read when they are asked for; nothing past the end.
+
+        Raises:
+            KeyError: On the first step, if there is no such object.
+            ValueError: On the first step, if it is no blob, the id is malformed, or a number is
+                negative.
+
+        Example:
+            >>> async for piece in store.stream_by_hash(await fs.object_hash("big.bin")):
+            ...     print(len(piece))
+        """
+        check_range(offset, size)
+        oid = hash_argument(hash)
+        source = await run(lookup.stream_by_hash, self._repository, oid, offset)
+        try:
+            left = sys.maxsize if size is None else size
+            while left and (data := await run(source.read, min(left, _PIECE))):
+                left -= len(data)
+                yield data
+        finally:
+            source.close()
+
+    async def size_by_hash(self, hash: str | bytes) -> int:
+        """Return the size of a blob in bytes, by its id, without reading it.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+
+        Raises:
+            KeyError: If there is no such object.
+            ValueError: If it is no blob, or the id is malformed.
+        """
+        return await run(lookup.size_by_hash, self._repository, hash_argument(hash))
 
     async def has_hash(self, hash: str | bytes) -> bool:
         """Tell whether a blob of that id exists; malformed ids name none.

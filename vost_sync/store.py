@@ -9,11 +9,11 @@ import vost
 from vost_sync import fs as _fs
 from vost_sync import notes as _notes
 from vost_sync import refs as _refs
-from vost_sync._drive import Facade, aio_each, run
+from vost_sync._drive import Facade, aio_each, iterate, run
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -179,6 +179,42 @@ class GitStore(Facade["vost.GitStore"]):
             ValueError: If it is no blob, the id is malformed, or a number is negative.
         """
         return run(self._aio.read_by_hash(hash, offset=offset, size=size))
+
+    def stream_by_hash(
+        self, hash: str | bytes, *, offset: int = 0, size: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield the content of a blob, or a part of it, by its id, in bounded memory.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+            offset: Bytes to skip from the start.
+            size: Bytes to read at most; ``None``: to the end.
+
+        Returns:
+            Pieces of 256 KiB at most, read when they are asked for; nothing past the end.
+
+        Raises:
+            KeyError: On the first step, if there is no such object.
+            ValueError: On the first step, if it is no blob, the id is malformed, or a number is
+                negative.
+
+        Example:
+            >>> for piece in store.stream_by_hash(fs.object_hash("big.bin")):
+            ...     print(len(piece))
+        """
+        return iterate(self._aio.stream_by_hash(hash, offset=offset, size=size))
+
+    def size_by_hash(self, hash: str | bytes) -> int:
+        """Return the size of a blob in bytes, by its id, without reading it.
+
+        Args:
+            hash: The id: 40 hexadecimal characters.
+
+        Raises:
+            KeyError: If there is no such object.
+            ValueError: If it is no blob, or the id is malformed.
+        """
+        return run(self._aio.size_by_hash(hash))
 
     def has_hash(self, hash: str | bytes) -> bool:
         """Tell whether a blob of that id exists; malformed ids name none.

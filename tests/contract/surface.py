@@ -137,6 +137,8 @@ ADDED_METHODS = {
         "close": "",
         "statistics": "",
         "is_reachable": "hash, snapshots",
+        "size_by_hash": "hash",
+        "stream_by_hash": "hash, *, offset=0, size=None",
     },
     "RefDict": {
         "create": "name, *, replace=False",
@@ -222,7 +224,14 @@ WAITING_PROPERTIES = {
 SETTERS = {"RefDict.current", "NoteNamespace.for_current_branch"}
 """Properties that the blocking face can assign."""
 
-ITERATORS = {"FS.archive", "FS.iglob", "FS.log", "FS.walk", "RefDict.watch"}
+ITERATORS = {
+    "FS.archive",
+    "FS.iglob",
+    "FS.log",
+    "FS.walk",
+    "GitStore.stream_by_hash",
+    "RefDict.watch",
+}
 """Methods that return an iterator: ``async for`` in the async face."""
 
 OPENERS = {

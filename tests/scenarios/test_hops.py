@@ -131,6 +131,7 @@ ONE_HOP: dict[str, Operation] = {
     "GitStore.memory": lambda b: b.face.GitStore.memory(),
     "GitStore.open": lambda b: b.face.GitStore.open(b.local + ".git"),
     "GitStore.pack": lambda b: b.store.pack(),
+    "GitStore.size_by_hash": lambda b: b.store.size_by_hash(blob(b)),
     "GitStore.read_by_hash": lambda b: b.store.read_by_hash(blob(b)),
     "GitStore.statistics": lambda b: b.store.statistics(),
     "NoteDict.__aiter__": lambda b: collect(b.store.notes),
@@ -226,6 +227,11 @@ async def imported(bench: Bench, importing: Callable[[str], Awaitable[Any]]) -> 
 MIRROR = "compares and transfers, moves the refs under the lock, takes back what nothing names"
 
 OTHER: dict[str, tuple[int, str, Operation]] = {
+    "GitStore.stream_by_hash": (
+        3,
+        "opened, one hop a piece, and one for the end",
+        lambda b: collect(b.store.stream_by_hash(blob(b))),
+    ),
     "Batch.__aenter__": (0, "begins; nothing is staged", lambda b: b.enter(b.fs.batch())),
     "Batch.__aexit__": (2, "stores what was held back, then commits", batched),
     "Batch.commit": (0, "nothing is staged", lambda b: b.fs.batch().commit()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -140,6 +141,35 @@ async def test_read_by_hash_finds_blobs_by_full_id(store):
         assert await fs.read_by_hash(key, offset=1, size=3) == b"ell"
         assert await store.read_by_hash(key, offset=9) == b""
     assert await fs.object_hash("f.txt") == BLOB_HELLO
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_144, 262_145, 1_500_000])
+async def test_blobs_are_streamed_by_id_whole_and_in_part(store, size):
+    content = random.Random(size).randbytes(size)
+    fs = await store.branches["main"]
+    fs = await fs.write("big", content)
+    oid = await fs.object_hash("big")
+    assert await store.size_by_hash(oid) == size
+    pieces = await collect(store.stream_by_hash(oid))
+    assert b"".join(pieces) == content
+    assert all(0 < len(piece) <= 262_144 for piece in pieces)
+    for offset, length in [(0, 0), (1, 5), (size - 1, None), (size // 2, size), (size + 9, None)]:
+        if offset >= 0:
+            part = await collect(store.stream_by_hash(oid, offset=offset, size=length))
+            stop = None if length is None else offset + length
+            assert b"".join(part) == content[offset:stop]
+
+
+async def test_streaming_tells_missing_malformed_and_other_objects_apart(store):
+    fs = await populated(store)
+    for oid, error in [("0" * 40, KeyError), ("xyz", ValueError), (fs.tree_hash, ValueError)]:
+        with pytest.raises(error):
+            await collect(store.stream_by_hash(oid))
+        with pytest.raises(error):
+            await store.size_by_hash(oid)
+    for arguments in ({"offset": -1}, {"size": -1}):
+        with pytest.raises(ValueError, match="-1"):
+            await collect(store.stream_by_hash(BLOB_HELLO, **arguments))
 
 
 async def test_read_by_hash_tells_missing_malformed_and_other_objects_apart(store):

@@ -400,12 +400,34 @@ def read_by_hash(repository: Repository, oid: Oid, offset: int, length: int | No
         ObjectNotFoundError: If there is no such object.
         ValueError: If it is no blob.
     """
-    object_type = repository.objects.header(oid).type
-    if object_type is not ObjectType.BLOB:
-        raise ValueError(f"Object {oid_to_hex(oid)} is a {object_type.name.lower()}, not a blob")
+    size_by_hash(repository, oid)
     if offset or length is not None:
         return repository.objects.get_range(oid, offset, length)
     return repository.objects.get(oid)[1]
+
+
+def size_by_hash(repository: Repository, oid: Oid) -> int:
+    """Return the size of a blob in bytes, by id.
+
+    Raises:
+        ObjectNotFoundError: If there is no such object.
+        ValueError: If it is no blob.
+    """
+    header = repository.objects.header(oid)
+    if header.type is not ObjectType.BLOB:
+        raise ValueError(f"Object {oid_to_hex(oid)} is a {header.type.name.lower()}, not a blob")
+    return header.size
+
+
+def stream_by_hash(repository: Repository, oid: Oid, offset: int) -> ObjectStream:
+    """Open a blob for reading from ``offset`` (bytes), by id.
+
+    Raises:
+        ObjectNotFoundError: If there is no such object.
+        ValueError: If it is no blob.
+    """
+    size_by_hash(repository, oid)
+    return open_stream(repository, oid, offset)
 
 
 def has_blob(repository: Repository, oid: Oid) -> bool:
