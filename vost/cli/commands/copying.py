@@ -238,9 +238,22 @@ async def _copy_in(session: Session, copying: Copying) -> None:
 
         with progress_bar(session) as progress:
             done = await until_current(attempt)
+    _report_in(session, copying, found, done, place, exact=exact)
+
+
+def _report_in(
+    session: Session,
+    copying: Copying,
+    found: LocalSources,
+    done: vost.FS,
+    place: str,
+    *,
+    exact: bool,
+) -> None:
+    """Print the plan, or say what was copied, and what failed."""
     name = os.path.basename(found.paths[0])
     target = place if exact else f"{place}/{name}".lstrip("/")
-    if dry_run:
+    if copying.dry_run:
         _print_plan_in(copying, found, done, place.rpartition("/")[0] if exact else place, target)
     else:
         session.say(f"Copied -> :{target if found.is_one_file else place or '/'}")
