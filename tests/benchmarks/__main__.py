@@ -17,6 +17,7 @@ from tests.benchmarks import (
     extras,
     history,
     large,
+    mounting,
     reading,
     rearranging,
     report,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "extras": extras.extras,
     "large": large.large,
     "tail": large.tail,
+    "mount": mounting.mount,
 }
 
 

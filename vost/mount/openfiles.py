@@ -11,7 +11,7 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vost_sync import FS, Reader, StatResult
@@ -54,7 +54,7 @@ class OpenFile:
         self.path = path
         self.status = status
         self._lock = threading.Lock()
-        self._content: bytes | _Stream | None = None
+        self._content: _Whole | _Stream | None = None
 
     def read(self, size: int, offset: int) -> bytes:
         """Return at most ``size`` bytes from ``offset``; fewer only at the end.
@@ -62,13 +62,16 @@ class OpenFile:
         Raises:
             VostError: If the content is damaged or gone.
         """
+        content = self._content
+        if content is not None:
+            data = content.at_hand(size, offset)
+            if data is not None:
+                return data
         with self._lock:
             content = self._content
             if content is None:
                 content = self._content = self._begin()
             try:
-                if isinstance(content, bytes):
-                    return content[offset : offset + size]
                 return content.read(size, offset)
             except BaseException:
                 self._drop()  # where its stream is, nobody knows
@@ -79,65 +82,116 @@ class OpenFile:
         with self._lock:
             self._drop()
 
-    def _begin(self) -> bytes | _Stream:
+    def _begin(self) -> _Whole | _Stream:
         if self.status.size <= SMALL:
-            return self.fs.read(self.path)
-        return _Stream(self.fs.open(self.path), self.status.size)
+            return _Whole(self.fs.read(self.path))
+        return _Stream(self.fs, self.path, self.status.size)
 
     def _drop(self) -> None:
-        if isinstance(self._content, _Stream):
+        if self._content is not None:
             self._content.close()
         self._content = None
 
 
-class _Stream:
-    """Reads a large file from a stream, and remembers the bytes before where it is."""
+class _Whole:
+    """A small file, all of it."""
 
-    def __init__(self, reader: Reader, size: int) -> None:
-        self._reader = reader
-        self._size = size
-        self._pieces: list[bytes] = []
-        self._start = 0  # of the first piece
-        self._end = 0  # of the last one: where the stream is
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def at_hand(self, size: int, offset: int) -> bytes | None:
+        return self._data[offset : offset + size]
 
     def read(self, size: int, offset: int) -> bytes:
-        stop = min(offset + size, self._size)
-        if offset >= stop:
-            return b""
-        if not self._start <= offset <= self._end + AHEAD:
-            self._jump(offset)
-        while self._end < stop:
-            self._advance(offset)
-        return self._cut(offset, stop)
+        return self._data[offset : offset + size]
 
     def close(self) -> None:
-        self._reader.close()
-        self._pieces.clear()
+        pass
 
-    def _jump(self, offset: int) -> None:
-        self._reader.seek(offset)
-        self._pieces.clear()
-        self._start = self._end = offset
 
-    def _advance(self, needed: int) -> None:
-        """Read one piece more, and forget pieces that end long before ``needed``."""
-        piece = self._reader.read1(min(PIECE, self._size - self._end))
-        if not piece:
-            raise OSError(errno.EIO, "the file ends before its size says")
-        self._pieces.append(piece)
-        self._end += len(piece)
-        while self._end - self._start > KEPT and self._start + len(self._pieces[0]) <= needed:
-            self._start += len(self._pieces.pop(0))
+class _Window(NamedTuple):
+    """Consecutive bytes of a file; never changed, so that no lock is needed to look at it."""
 
-    def _cut(self, offset: int, stop: int) -> bytes:
-        at = self._start
+    start: int = 0
+    end: int = 0
+    pieces: tuple[bytes, ...] = ()
+
+    def cut(self, offset: int, stop: int) -> bytes:
+        """Return a part of it."""
+        at = self.start
         parts = []
-        for piece in self._pieces:
+        for piece in self.pieces:
             if at < stop and at + len(piece) > offset:
                 whole = offset <= at and at + len(piece) <= stop
                 parts.append(piece if whole else piece[max(offset - at, 0) : stop - at])
             at += len(piece)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def moved_on(self, piece: bytes, needed: int) -> _Window:
+        """Return it with one piece more, and without those that end long before ``needed``."""
+        end = self.end + len(piece)
+        start, first = self.start, 0
+        pieces = (*self.pieces, piece)
+        while end - start > KEPT and start + len(pieces[first]) <= needed:
+            start += len(pieces[first])
+            first += 1
+        return _Window(start, end, pieces[first:])
+
+
+class _Stream:
+    """Reads a large file, and remembers the bytes before where it is.
+
+    The first read at any place is one of a range, and only the next one, which goes on from there,
+    begins a stream. So a look at some place costs no more than that; and no stream begins at the
+    start, where it would hash all that passes, in order to verify it at the end: that takes as
+    long as all the rest. Like any range, what is read of a large file is not verified.
+    """
+
+    def __init__(self, fs: FS, path: str, size: int) -> None:
+        self._fs = fs
+        self._path = path
+        self._size = size
+        self._reader: Reader | None = None
+        self._window = _Window()
+
+    def at_hand(self, size: int, offset: int) -> bytes | None:
+        """Return what can be had without reading; ``None``: it cannot. Needs no lock."""
+        window = self._window
+        stop = min(offset + size, self._size)
+        if window.start <= offset < stop <= window.end:
+            return window.cut(offset, stop)
+        return b"" if offset >= stop else None
+
+    def read(self, size: int, offset: int) -> bytes:
+        stop = min(offset + size, self._size)
+        if offset >= stop:
+            return b""
+        if not self._window.start <= offset <= self._window.end + AHEAD:
+            self.close()
+            self._window = _Window(offset, offset)
+        while self._window.end < stop:
+            self._window = self._window.moved_on(self._next(stop), offset)
+        return self._window.cut(offset, stop)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._window = _Window()
+
+    def _next(self, stop: int) -> bytes:
+        """Return one piece more."""
+        at = self._window.end
+        if not self._window.pieces:
+            piece = self._fs.read(self._path, offset=at, size=stop - at)
+        else:
+            if self._reader is None:
+                self._reader = self._fs.open(self._path)
+                self._reader.seek(at)
+            piece = self._reader.read1(min(PIECE, self._size - at))
+        if not piece:
+            raise OSError(errno.EIO, "the file ends before its size says")
+        return piece
 
 
 class OpenFiles:

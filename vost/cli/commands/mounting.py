@@ -47,11 +47,12 @@ async def mount_command(
     nothreads: bool,
     allow_other: bool,
 ) -> None:
-    """Mount a snapshot as a read-only file system (FUSE), in the background.
+    """Mount a snapshot as a read-only file system (FUSE).
 
-    MOUNTPOINT is an empty directory. Later commits do not show, unless --follow is given: then
-    what is looked up is in the newest snapshot, and a file that is open stays as it is. Unmount
-    with "fusermount -u MOUNTPOINT" or "umount MOUNTPOINT".
+    MOUNTPOINT is an empty directory. The mount goes on in the background until "fusermount -u
+    MOUNTPOINT" or "umount MOUNTPOINT", or stays with -f. Later commits do not show, unless --follow
+    is given: then what is looked up is in the newest snapshot, and a file that is open stays as it
+    is.
 
     Example: vost mount --ref v1.0 /mnt/data
     """
