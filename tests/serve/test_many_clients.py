@@ -15,6 +15,8 @@ from tests.support.servercommands import serving
 from tests.support.serving import Running
 from vost import GitStore
 from vost.serve import files
+from vost.serve.answers import respond
+from vost.serve.connections import CONNECTION
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +105,15 @@ def peak(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
+
+
+def test_small_packets_are_sent_at_once():
+    async def app(scope, receive, send):
+        del receive
+        connection = scope["state"][CONNECTION].transport.get_extra_info("socket")
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await respond(scope, send, 200, "checked")
+
+    for host in ("127.0.0.1", "localhost"):
+        with Running(app, host=host, quiet=True) as server:
+            assert server.get("/").body == b"checked"

@@ -106,7 +106,9 @@ def _bind_all(places: list[tuple[int, tuple[Any, ...]]]) -> list[socket.socket]:
 
 
 def _bind(family: int, place: tuple[Any, ...], *, v6_only: bool) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # Said to be TCP, so that asyncio sends small packets at once: head and body are two, and whoever
+    # waits for the second would wait for 40 ms (Nagle, and the delayed acknowledgement).
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setblocking(False)  # noqa: FBT003 - its signature
         if os.name == "posix":
