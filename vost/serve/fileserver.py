@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
+
 from vost.serve import representations
 from vost.serve.blobs import PREFIX as BLOBS
 from vost.serve.blobs import Blobs
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from vost.serve.asgi import Receive, Scope, Send
     from vost.serve.entities import Entity
     from vost.serve.options import FileOptions
+    from vost.serve.page.pages import Page
     from vost.serve.shown import Place
     from vost.serve.targets import RequestTarget
 
@@ -51,6 +54,7 @@ class FileServer:
         self._files = FileAnswers(store, options, self._entities)
         self._blobs = Blobs(store, options, self._shown, self._files)
         self._common = common_fields(options)
+        self._page: Page | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,20 +77,31 @@ class FileServer:
             return self._missing("Not found")
         asked = Asked(method, headers_of(scope), target.path, "download" in target.query)
         form = form_of(asked.headers.get("accept"), page=self._options.page)
+        if "raw" in target.query:  # what a page embeds, whatever the browser says of it
+            form = Form.PLAIN
         try:
-            return await self._found(target, asked, form)
+            answer = await self._found(target, asked, form)
         except NothingShownError as error:
-            return self._missing(str(error))
+            answer = self._missing(str(error))
+        if form is Form.PAGE and answer.status_code in (400, 404, 413):
+            return await (await self._pages()).error(target, asked, answer)
+        return answer
 
     async def _found(self, target: RequestTarget, asked: Asked, form: Form) -> Response:
         if target.path.startswith(BLOBS):
             oid = target.path.removeprefix(BLOBS)
             return await self._blobs.answer(oid, asked, as_json=form is Form.JSON)
-        place = await self._shown.place(target.path)
-        if place is None:
-            return await self._refs(target, form)
-        if "at" in target.query:
+        if self._options.page and target.path.startswith(("_/page/", "_/events")):
+            beside = await (await self._pages()).beside(target, asked)
+            if beside is not None:
+                return beside
+        place = tip = await self._shown.place(target.path)
+        if place is None or tip is None:
+            return await self._refs(target, asked, form)
+        if target.query.get("at"):  # an empty one, of a form, is the newest
             place = await earlier(self._store, place, target.query["at"])
+        if form is Form.PAGE and not ({"archive", "download"} & target.query.keys()):
+            return await (await self._pages()).answer(target, asked, tip, place)
         entity = await self._entity(place)
         if "archive" in target.query:
             return await self._archive(target, asked, place, entity)
@@ -146,8 +161,10 @@ class FileServer:
         tag = entity_tag(entity.hash, "json", place.ref)
         return self._files.described(asked.headers, body, tag, _JSON)
 
-    async def _refs(self, target: RequestTarget, form: Form) -> Response:
+    async def _refs(self, target: RequestTarget, asked: Asked, form: Form) -> Response:
         assert self._all is not None
+        if form is Form.PAGE:
+            return await (await self._pages()).refs(target, asked)
         branches, tags = await self._all.names()
         if form is Form.JSON:
             body = representations.json_bytes({"branches": branches, "tags": tags})
@@ -156,6 +173,17 @@ class FileServer:
         kind = (_JSON if form is Form.JSON else _HTML).encode()
         fields = [(b"content-type", kind), self._files.cache_control, (b"vary", b"Accept")]
         return BytesAnswer(body, fields)
+
+    async def _pages(self) -> Page:
+        """Return what makes pages; programs never need it, so that it is made late."""
+        if self._page is None:
+            self._page = await run_in_threadpool(self._new_page)
+        return self._page
+
+    def _new_page(self) -> Page:
+        from vost.serve.page.pages import Page  # late, as said
+
+        return Page(self._store, self._options, self._shown, self._entities, self._files)
 
     def _missing(self, text: str) -> Response:
         fields = [self._files.cache_control] if self._options.no_cache else []

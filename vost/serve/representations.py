@@ -35,17 +35,18 @@ class Item(NamedTuple):
 async def items_of(fs: vost.FS, path: str) -> list[Item]:
     """Return the entries of a directory, sorted by name."""
     listing = await fs.entries(path or None, details=True)
-    items = [
-        Item(
-            name=info.path.rpartition("/")[2],
-            kind=_KINDS.get(info.mode, "file"),
-            size=info.size,
-            hash=info.hash,
-            mode=f"{info.mode:06o}",
-        )
-        for info in listing.entries
-    ]
-    return sorted(items)
+    return sorted(map(item_of, listing.entries))
+
+
+def item_of(info: vost.PathInfo) -> Item:
+    """Return an entry of a listing as it is represented."""
+    return Item(
+        name=info.path.rpartition("/")[2],
+        kind=_KINDS.get(info.mode, "file"),
+        size=info.size,
+        hash=info.hash,
+        mode=f"{info.mode:06o}",
+    )
 
 
 def json_bytes(value: object) -> bytes:

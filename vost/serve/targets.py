@@ -103,6 +103,9 @@ def _query(raw: bytes) -> Mapping[str, str]:
         return {}
     try:
         text = raw.decode("latin-1")
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        fields = parse_qsl(
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_FIELDS
+        )
+        return dict(fields)
     except ValueError:  # more fields than anybody needs
         return {}
