@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from tests.interop.building import commit_files
 from tests.mount.conftest import Mount, unmount, wait_until
-from tests.support.commands import TIMEOUT, Vost
+from tests.support.commands import TIMEOUT, Vost, command_line
 from tests.support.gitcli import Git
 from vost_sync import FS, FileType, GitStore
 
@@ -271,35 +272,25 @@ def test_debugging_tells_of_calls_and_stays_in_the_foreground(
     assert b"Traceback" not in err
 
 
-@pytest.mark.parametrize("background", [True, False])
-def test_what_libfuse_refuses_is_one_clear_line(
-    fs: FS, vost: Vost, mountpoint: Path, background: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("args", [(), ("-f",)])
+def test_what_the_system_refuses_is_one_clear_line(
+    fs: FS, vost: Vost, mountpoint: Path, args: tuple[str, ...]
 ) -> None:
-    deep = mountpoint
-    # Longer than the name of a mount can be: libfuse is told, and says no.
-    for _ in range(20):
-        deep = deep / ("n" * 250)
-    cwd = os.getcwd()
-    try:
-        os.chdir(mountpoint)
-        for _ in range(20):
-            os.mkdir("n" * 250)
-            os.chdir("n" * 250)
-        # The command is told a relative path of a directory whose absolute path is too long.
-        command = [sys.executable, "-m", "vost.cli", "mount", *([] if background else ["-f"]), "."]
-        done = subprocess.run(
-            command,
-            env=vost.environment() | {"PYTHONPATH": cwd},
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    finally:
-        os.chdir(cwd)
-    err = done.stderr.decode()
-    assert done.returncode == 1, err
-    assert "Traceback" not in err
-    assert err.splitlines()[-1].startswith("Error: ")
+    inject = ["-e", "trace=mount", "-e", "inject=mount:error=EPERM"]
+    done = subprocess.run(
+        ["strace", "-f", "-o", os.devnull, *inject, *command_line("mount", *args, mountpoint)],
+        env=vost.environment(),
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    first, last = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert first == f"Mounting main at {mountpoint}"
+    assert last.startswith(f"Error: Cannot mount at {mountpoint}: ")
+    assert "Operation not permitted" in last
+    assert server_of(mountpoint) == []
 
 
 def test_damage_is_told_in_the_foreground(
