@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,6 +82,12 @@ class Assets:
             values: What the template asks for.
         """
         return self._environment.get_template(template).render(values).encode()
+
+
+@cache
+def assets() -> Assets:
+    """Return the assets: the same for all servers of a process."""
+    return Assets()
 
 
 def _environment() -> Environment:

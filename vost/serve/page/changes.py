@@ -240,7 +240,7 @@ def _lines(text: Text) -> list[str]:
     """Return lines to compare; the last one says so if it has no end."""
     if text.is_complete or not text.lines:
         return text.lines
-    return [*text.lines, "\u2310 no newline at the end"]
+    return [*text.lines[:-1], f"{text.lines[-1]}  \u2310 no newline at the end"]
 
 
 def _is_below(path: str, top: str) -> bool:

@@ -150,7 +150,7 @@ class Frames:
             found.append(present)
         return [
             Option(
-                "" if fs.commit_hash == newest.commit_hash else fs.commit_hash,
+                fs.commit_hash,
                 _commit_text(fs),
                 fs.commit_hash == present.commit_hash,
             )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
+from starlette.concurrency import run_in_threadpool
+
+from vost import PathInfo
 from vost.serve.page import markup
 from vost.serve.page.lastchange import last_change
 from vost.serve.page.texts import decoded_text
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import vost
+    from vost import WalkEntry
     from vost.serve.page.frame import Look
 
 PER_PAGE = 500
@@ -69,13 +73,12 @@ async def directory(store: vost.GitStore, look: Look) -> dict[str, object]:
     """
     fs, path = look.place.fs, look.place.path
     wanted = look.query.get("filter", "")[:_LONGEST_FILTER]
-    infos = (await fs.entries(path or None, details=False)).entries
-    known = {item.name: item for item in map(item_of, infos)}
-    names = sorted(known)
-    found = [name for name in names if wanted.lower() in name.lower()] if wanted else names
+    listed = await fs.listdir(path or None)
+    small = await items_of(fs, path) if len(listed) <= _WHOLE else None
+    names, found = await run_in_threadpool(_chosen, small or listed, wanted)
     page = _page_number(look.query.get("page", "1"), len(found))
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
-    items = await _items(store, fs, path, [known[name] for name in shown], len(names))
+    items = [each if isinstance(each, Item) else await _item(store, each) for each in shown]
     is_first = page == 1 and not wanted
     return {
         "change": await last_change(look),
@@ -92,24 +95,29 @@ async def directory(store: vost.GitStore, look: Look) -> dict[str, object]:
     }
 
 
-async def _items(
-    store: vost.GitStore, fs: vost.FS, path: str, items: Sequence[Item], total: int
-) -> list[Item]:
-    """Return entries with their sizes."""
-    if total <= _WHOLE:
-        known = {item.name: item for item in await items_of(fs, path)}
-        return [known[item.name] for item in items]
-    return [
-        item._replace(size=await store.size_by_hash(item.hash))
-        if item.kind in ("file", "link")
-        else item
-        for item in items
-    ]
+def _chosen(
+    listed: Sequence[Item | WalkEntry], wanted: str
+) -> tuple[list[str], list[Item | WalkEntry]]:
+    """Return all names, sorted, and the entries with some text in them."""
+    entries = sorted(listed, key=lambda entry: entry.name)
+    lower = wanted.lower()
+    found = [entry for entry in entries if lower in entry.name.lower()] if lower else entries
+    return [entry.name for entry in entries], found
+
+
+async def _item(store: vost.GitStore, entry: WalkEntry) -> Item:
+    """Return an entry of a large directory with its size."""
+    item = item_of(PathInfo("", entry.mode, entry.oid.decode("ascii")))
+    size = await store.size_by_hash(item.hash) if item.kind in ("file", "link") else None
+    return item._replace(name=entry.name, size=size)
 
 
 async def _rows(look: Look, items: Sequence[Item]) -> list[Row]:
     names = [item.name for item in items]
-    changes = await look.place.fs.last_changes(look.place.path, names=names, limit=_COMMITS)
+    try:
+        changes = await look.place.fs.last_changes(look.place.path, names=names, limit=_COMMITS)
+    except ValueError:  # a forged name among them
+        changes = {}
     prefix = f"{look.place.path}/" if look.place.path else ""
     rows = []
     for item in items:

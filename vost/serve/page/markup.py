@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from vost.serve.page.wording import plain_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from markdown_it.renderer import RendererHTML
     from markdown_it.token import Token
@@ -207,7 +207,7 @@ def _made() -> MarkdownIt:
     parser.validateLink = lambda url: (  # type: ignore[method-assign]
         (found := _SCHEME.match(url.strip())) is None or found[1].lower() in _SCHEMES
     )
-    rules = {
+    rules: dict[str, Callable[..., str]] = {
         "image": _image,
         "html_block": _html,
         "html_inline": _html,

@@ -9,12 +9,13 @@ from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
 
 from vost.serve.conditions import entity_tag
+from vost.serve.entities import Entity
 from vost.serve.fields import BY_ENCODING, text_field
 from vost.serve.fileanswers import SMALLEST_COMPRESSED
 from vost.serve.filebodies import BytesAnswer, gzip_bytes
 from vost.serve.negotiation import accepts_gzip
 from vost.serve.page import changes, filepage, historypage, listing, markup, refspage
-from vost.serve.page.assets import PREFIX, Assets
+from vost.serve.page.assets import PREFIX, assets
 from vost.serve.page.events import Events
 from vost.serve.page.frame import EVENTS, Frames, Look
 from vost.serve.page.wording import plain
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     import vost
-    from vost.serve.entities import Entities, Entity
+    from vost.serve.entities import Entities
     from vost.serve.fields import Fields
     from vost.serve.fileanswers import Asked, FileAnswers
     from vost.serve.options import FileOptions
@@ -48,6 +49,7 @@ _LARGEST_REMEMBERED = 1024 * 1024
 _AT_A_TIME = 2
 """So many pages are rendered at a time, in threads: other requests find a free one."""
 _TITLES = {400: "This cannot be answered", 404: "Nothing is here", 413: "This file is too large"}
+_VIEWS = ("history", "changes")
 _ID = re.compile("[0-9a-f]{4,40}")
 
 
@@ -76,7 +78,7 @@ class Page:
         self._entities = entities
         self._files = files
         self._frames = Frames(store, shown)
-        self._assets = Assets()
+        self._assets = assets()
         self._events = Events(store, shown, entities)
         self._threads = CapacityLimiter(_AT_A_TIME)
 
@@ -163,9 +165,21 @@ class Page:
         try:
             return await self._entities.find(look.place.fs, look.place.path)
         except (FileNotFoundError, NotADirectoryError, ValueError):
-            if look.view in ("history", "changes"):  # of something that was there once
-                return None
-            raise NothingShownError(f"Not found: {look.place.path}") from None
+            submodule = await self._submodule(look.place)
+            if submodule is None and look.view not in _VIEWS:
+                raise NothingShownError(f"Not found: {look.place.path}") from None
+            return submodule  # or of something that was there once
+
+    @staticmethod
+    async def _submodule(place: Place) -> Entity | None:
+        """Return a submodule, which is nothing to everybody but those who list entries."""
+        try:
+            found = (await place.fs.entries(place.path, details=False)).entries
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        if len(found) != 1 or found[0].mode != _GITLINK or found[0].path != place.path:
+            return None
+        return Entity(found[0].hash, 0, _GITLINK, is_directory=True)
 
     def _tag(self, look: Look, refs: tuple[list[str], list[str]]) -> str:
         """Return the tag of everything that a page depends on."""
@@ -244,11 +258,11 @@ class Page:
         if place is None:
             raise NothingShownError(f"No branch, tag or commit that is shown: {wanted}")
         try:
-            if look.view != "history":
+            if look.view not in _VIEWS:
                 await self._entities.find(place.fs, path)
         except (FileNotFoundError, NotADirectoryError):
-            path = ""
-        query = "view=history" if look.view == "history" else ""
+            path = ""  # it was not there then
+        query = f"view={look.view}" if look.view in _VIEWS else ""
         url = place.link(look.target, path, query)
         return BytesAnswer(
             b"", [(b"location", url.encode("ascii")), (b"cache-control", b"no-store")], 302
@@ -268,6 +282,8 @@ class Page:
             return None
         try:
             commit = (await self._store.fs(wanted)).commit_hash
+            if commit == look.tip.fs.commit_hash:
+                return look.tip
             return await earlier(self._store, look.tip, commit)
         except (KeyError, ValueError, NothingShownError):
             return None

@@ -1,0 +1,237 @@
+"""The page: other branches, tags and commits, history, and what changed."""
+
+from __future__ import annotations
+
+import pytest
+
+import vost
+from tests.serve.test_page import HTML, page_of
+from tests.support.asgi import request
+from vost.serve import files
+
+
+@pytest.fixture
+async def fs(store):
+    """A snapshot with three more commits on it: one wrote, one changed, one removed."""
+    fs = await store.branches["main"]
+    fs = await fs.write("src/a.py", b"one\ntwo\nthree\n", message="Write a\n\nBecause of <b>.")
+    fs = await fs.write("src/a.py", b"one\n2\nthree\nfour\n", message="Change a")
+    return await fs.remove("data/info.json", message="Remove info")
+
+
+async def redirect(app, target):
+    reply = await request(app, target, HTML)
+    assert reply.status == 302, reply.text
+    assert reply["cache-control"] == "no-store"
+    return reply["location"]
+
+
+async def test_history_leads_to_states_and_changes(store, fs):
+    app = files(store, "main")
+    page = await page_of(app, "/?view=history")
+    log = [each async for each in fs.log()]
+    entries = page.all("ol", class_="history")
+    text = " ".join(entry.text for entry in entries)
+    for each in log:
+        assert each.message.partition("\n")[0] in text
+        assert each.commit_hash[:7] in text
+    assert "Whole messageBecause of <b>." in text
+    assert page.link("Change a") == f"/?at={log[1].commit_hash}&view=changes"
+    assert page.link(log[1].commit_hash[:7]) == f"/?at={log[1].commit_hash}"
+    assert page.link(log[0].commit_hash[:7]) == "/"
+    assert page.link("Back to the content") == "/"
+
+
+async def test_history_of_a_path_has_what_changed_it(store, fs):
+    app = files(store, "main")
+    page = await page_of(app, "/src/a.py?view=history")
+    subjects = [e.text for e in page.all("a", class_="message")]
+    assert subjects == ["Change a", "Write a"]
+    gone = await page_of(app, "/data/info.json?view=history")
+    assert gone.all("a", class_="message")[0].text == "Remove info"
+    nothing = await page_of(app, "/src/a.py?view=history", 200)
+    assert nothing.one("h1").text == "src/a.py"
+
+
+async def test_long_history_comes_in_pages(store):
+    fs = await store.branches["main"]
+    for number in range(101):
+        fs = await fs.write("n", b"%d" % number, message=f"Number {number}")
+    app = files(store, "main")
+    seen = []
+    target = "/n?view=history"
+    while target:
+        page = await page_of(app, target)
+        seen += [e.text for e in page.all("a", class_="message")]
+        following = [e["href"] for e in page.all("a") if e.attributes.get("rel") == "next"]
+        target = following[0] if following else ""
+    assert seen == [f"Number {number}" for number in reversed(range(101))]
+    assert page.link("Newest") == "/n?view=history"
+    await page_of(app, f"/n?view=history&start={'0' * 40}", 404)
+
+
+async def test_an_earlier_state_is_said_to_be_one_and_links_keep_it(store, fs):
+    before = await fs.back(2)
+    app = files(store, "main")
+    page = await page_of(app, f"/?at={before.commit_hash}")
+    assert "You are looking at an earlier state" in page.one("main").text
+    assert page.link("Show the newest one") == "/"
+    assert page.link("data") == f"/data?at={before.commit_hash}"
+    assert page.link("hello.txt") == f"/hello.txt?at={before.commit_hash}"
+    assert "data-events" not in page.one("body").attributes
+    inner = await page_of(app, page.link("data"))
+    assert inner.link("info.json") == f"/data/info.json?at={before.commit_hash}"
+    assert inner.one("input", name="at")["value"] == before.commit_hash
+    old = await page_of(app, f"/src/a.py?at={before.commit_hash}")
+    assert old.link("Raw") == f"/src/a.py?at={before.commit_hash}&raw"
+    assert (await request(app, old.link("Raw"), HTML)).body == b"one\ntwo\nthree\n"
+
+
+async def test_what_a_commit_changed(store, fs):
+    app = files(store, "main")
+    page = await page_of(app, f"/?view=changes&at={(await fs.back(1)).commit_hash}")
+    text = page.one("main").text
+    assert "1 file changed changed src/a.py" in text
+    assert "2 lines added, 1 deleted" in text
+    assert [line.text for line in page.all("ins")] == ["2+2", "4+four"]
+    assert [line.text for line in page.all("del")] == ["2-two"]
+    first = await fs.back(2)
+    assert page.link("Before") == f"/src/a.py?at={first.commit_hash}"
+    assert page.link("After") == f"/src/a.py?at={(await fs.back(1)).commit_hash}"
+    newest = await page_of(app, "/?view=changes")
+    assert "1 file changed deleted data/info.json" in newest.one("main").text
+    written = await page_of(app, f"/?view=changes&at={first.commit_hash}")
+    assert "added src/a.py" in written.one("main").text
+    assert written.one("pre", class_="plain").text == "Because of <b>."
+
+
+async def test_changes_since_any_commit_that_is_shown(store, fs):
+    app = files(store, "main")
+    base = await fs.back(3)
+    page = await page_of(app, f"/?view=changes&from={base.commit_hash}")
+    text = page.one("main").text
+    assert "2 files changed" in text
+    assert "deleted data/info.json" in text
+    assert "added src/a.py" in text
+    assert page.link("with the commit before") == "/?view=changes"
+    below = await page_of(app, f"/src?view=changes&from={base.commit_hash}")
+    assert "1 file changed added src/a.py" in below.one("main").text
+    for wrong in ("0" * 40, "main", "..", base.commit_hash[:7], fs.tree_hash):
+        await page_of(app, f"/?view=changes&from={wrong}", 404)
+
+
+async def test_a_first_commit_added_everything(store):
+    app = files(store, "v1")
+    tagged = await store.tags["v1"]
+    first = [each async for each in tagged.log()][-1]
+    page = await page_of(app, f"/?view=changes&at={first.commit_hash}")
+    assert "is the first commit" in page.one("main").text
+    assert "No file differs here." in page.one("main").text
+    await store.branches.set("alone", await (await store.branches["main"]).squash())
+    for target, count in (("/?view=changes", "8 files changed"), ("/data?view=changes", "2 files")):
+        page = await page_of(files(store, "alone"), target)
+        assert count in page.one("main").text
+        assert page.one("main").text.count("added") >= 2
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        (b"\0", b"\1\0", "Not text: the difference cannot be shown."),
+        (b"a" * 300_000, b"b", "Too large to be compared here."),
+        (b"a\r\n", b"a\n", "Only the encoding or the ends of lines changed."),
+        (b"a\n", b"a", "1 line added, 1 deleted"),
+        (b"a\n" * 4000, b"b\n" * 4000, "There are more changes."),
+    ],
+)
+async def test_what_cannot_be_compared_is_said(store, old, new, said):
+    fs = await store.branches["main"]
+    await (await fs.write("f", old)).write("f", new)
+    page = await page_of(files(store, "main"), "/?view=changes")
+    assert said in page.one("main").text
+    assert len(page.all("ins")) + len(page.all("del")) <= 3000
+
+
+async def test_a_changed_mode_is_said_to_be_one(store):
+    fs = await store.branches["main"]
+    fs = await fs.write("f", b"x")
+    await fs.write("f", b"x", mode=vost.FileType.EXECUTABLE)
+    page = await page_of(files(store, "main"), "/?view=changes")
+    assert "Only the mode changed" in page.one("main").text
+
+
+async def test_of_many_changes_some_are_shown(store):
+    fs = await store.branches["main"]
+    await fs.apply({f"n/{number}": b"x" for number in range(700)})
+    app = files(store, "main")
+    page = await page_of(app, "/?view=changes")
+    text = page.one("main").text
+    assert "700 files changed" in text
+    assert "and 200 more files" in text
+    assert len(page.all("section", class_="diff")) == 60
+    assert "Of the other files only the names are shown." in text
+    assert "1 file changed" in (await page_of(app, "/n/699?view=changes")).one("main").text
+
+
+async def test_a_commit_can_be_chosen_by_a_form(store, fs):
+    app = files(store, "main")
+    page = await page_of(app, "/data")
+    assert [form["action"] for form in page.all("form") if form["action"]] == ["/data"] * 3
+    log = [each.commit_hash async for each in fs.log()]
+    values = [option["value"] for option in page.all("option")]
+    assert values == log
+    assert page.all("option")[0].attributes.keys() >= {"selected"}
+    assert await redirect(app, f"/data?to={log[0]}") == "/data"
+    for value in values[1:-2]:
+        assert await redirect(app, f"/data?to={value}") == f"/data?at={value}"
+    for value in values[-2:]:  # there was no such folder then
+        assert await redirect(app, f"/data?to={value}") == f"/?at={value}"
+    assert (await request(app, "/data?at=", HTML)).status == 200
+    assert await redirect(app, f"/data?to={log[1][:8]}") == f"/data?at={log[1]}"
+    assert await redirect(app, f"/data?to=+{log[1]}+") == f"/data?at={log[1]}"
+    assert await redirect(app, f"/nope?to={log[1]}") == f"/?at={log[1]}"
+    assert await redirect(app, f"/data?to={log[1]}&view=history") == (
+        f"/data?at={log[1]}&view=history"
+    )
+    for wrong in ("v1", "0" * 40, "", "//evil.com", "%0d%0ax", "ffff"):
+        await page_of(app, f"/data?to={wrong}", 404)
+
+
+async def test_one_ref_shows_nothing_of_others(store, fs):
+    other = await (await store.branches.create("secret")).write("x", b"", message="Hidden")
+    app = files(store, "main")
+    await page_of(app, f"/?at={other.commit_hash}", 404)
+    await page_of(app, f"/?to={other.commit_hash}", 404)
+    await page_of(app, "/?to=secret", 404)
+    await page_of(app, f"/?view=changes&from={other.commit_hash}", 404)
+    await page_of(app, f"/?view=history&start={other.commit_hash}", 404)
+    assert "secret" not in (await request(app, "/", HTML)).text
+
+
+async def test_all_refs_can_be_chosen(store, fs):
+    await store.branches.set("feature/x", await store.tags["v1"])
+    await store.tags.set("feature", fs)
+    app = files(store, all_refs=True)
+    page = await page_of(app, "/main/hello.txt")
+    values = [option["value"] for option in page.all("option")]
+    assert values[:4] == ["feature/x", "main", "feature", "v1"]
+    chosen = [o.text for o in page.all("option") if "selected" in o.attributes]
+    assert chosen[0] == "main"
+    assert await redirect(app, "/main/hello.txt?to=v1") == "/v1/hello.txt"
+    assert await redirect(app, "/main/data?to=feature/x") == "/feature/x"
+    assert await redirect(app, "/main/data?to=feature&view=history") == (
+        "/feature/data?view=history"
+    )
+    for wrong in ("nope", "main/data", "/", ""):
+        await page_of(app, f"/main?to={wrong}", 404)
+    other = await store.tags["v1"]
+    page = await page_of(app, f"/main?view=changes&from={other.commit_hash}")
+    assert "changed" in page.one("main").text
+
+
+async def test_commits_of_other_branches_compare_without_links(store, fs):
+    other = await (await store.branches.create("other")).write("hello.txt", b"x\n")
+    app = files(store, all_refs=True)
+    page = await page_of(app, f"/main/hello.txt?view=changes&from={other.commit_hash}")
+    assert [line.text for line in page.all("del")] == ["1-x"]
+    assert not [url for url in page.links if f"at={other.commit_hash}" in url]
