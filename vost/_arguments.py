@@ -165,3 +165,13 @@ def path_list(
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
         raise TypeError(f"expected a path or an iterable of paths, not {type(given).__name__}")
     return list(paths)
+
+
+def check_protocol(protocol: int) -> None:
+    """Check a version of Git's protocol.
+
+    Raises:
+        ValueError: If there is no such version.
+    """
+    if protocol not in {0, 1, 2}:
+        raise ValueError(f"protocol must be 0, 1 or 2, got {protocol!r}")

@@ -19,12 +19,14 @@ from vost._model.objects import is_hex_oid, oid_from_hex
 from vost._model.refnames import check_branch_name
 from vost._model.types import Signature
 from vost._offload import Reporter, check, run, run_exclusive, run_shared
+from vost._serving import ServeOperations
 from vost._snapshot import make_snapshot, require_same_store
 from vost.notes import NoteDict
 from vost.refs import RefDict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -45,7 +47,7 @@ _LARGEST_SIZE = 2**63 - 1
 _PIECE = 256 * 1024
 
 
-class GitStore:
+class GitStore(ServeOperations):
     """A versioned filesystem: branches and tags of snapshots, in a bare Git repository.
 
     Made by ``GitStore.open()`` or ``GitStore.memory()``. Safe to share between threads and tasks.
@@ -57,7 +59,7 @@ class GitStore:
     """
 
     def __init__(self, repository: Repository) -> None:
-        self._repository = repository
+        super().__init__(repository)
         self.branches = RefDict(self, "branches")
         self.tags = RefDict(self, "tags")
         self.notes = NoteDict(self)
@@ -73,6 +75,11 @@ class GitStore:
     def is_bare(self) -> bool:
         """Whether the repository is bare: no files are checked out beside it."""
         return self._repository.is_bare
+
+    @property
+    def git_dir(self) -> Path | None:
+        """The Git directory; ``None``: the store is in memory."""
+        return self._repository.git_dir
 
     @classmethod
     async def open(

@@ -14,6 +14,7 @@ from vost_sync._drive import Facade, aio_each, iterate, run
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -58,6 +59,11 @@ class GitStore(Facade["vost.GitStore"]):
     def is_bare(self) -> bool:
         """Whether the repository is bare: no files are checked out beside it."""
         return self._aio.is_bare
+
+    @property
+    def git_dir(self) -> Path | None:
+        """The Git directory; ``None``: the store is in memory."""
+        return self._aio.git_dir
 
     @classmethod
     def open(
@@ -453,3 +459,45 @@ class GitStore(Facade["vost.GitStore"]):
     def statistics(self) -> StoreStatistics:
         """Return how many objects and packs there are, and the bytes that the store takes."""
         return run(self._aio.statistics())
+
+    def advertise_refs(self, *, protocol: int = 0) -> bytes:
+        """Return what a server of Git says first: the answer to ``git ls-remote`` over HTTP.
+
+        ``vost.serve.git`` is built on it, and on ``upload_pack``.
+
+        Args:
+            protocol: The version of Git's protocol that the client speaks: 0, 1 or 2.
+
+        Raises:
+            ValueError: If there is no such version.
+
+        Example:
+            >>> answer = store.advertise_refs()
+        """
+        return run(self._aio.advertise_refs(protocol=protocol))
+
+    def upload_pack(
+        self, request: bytes, *, protocol: int = 0, gzipped: bool = False
+    ) -> Iterator[bytes]:
+        """Yield the answer to ``git fetch`` and ``git clone`` over HTTP, in bounded memory.
+
+        The pack is of the moment of the request: what is written meanwhile is not in it.
+
+        Args:
+            request: The body of the client's request, 16 MiB at most.
+            protocol: The version of Git's protocol that the client speaks: 0, 1 or 2.
+            gzipped: Whether the body is compressed.
+
+        Returns:
+            Pieces of 64 KiB at most, made when they are asked for. What the client may not have is
+            refused in them.
+
+        Raises:
+            ValueError: On the first step, if the request is malformed, or there is no such version.
+            GitError: If an object is missing or damaged; the client was told so.
+
+        Example:
+            >>> for piece in store.upload_pack(body, protocol=2):
+            ...     send(piece)
+        """
+        return iterate(self._aio.upload_pack(request, protocol=protocol, gzipped=gzipped))

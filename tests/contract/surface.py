@@ -139,6 +139,8 @@ ADDED_METHODS = {
         "is_reachable": "hash, snapshots",
         "size_by_hash": "hash",
         "stream_by_hash": "hash, *, offset=0, size=None",
+        "advertise_refs": "*, protocol=0",
+        "upload_pack": "request, *, protocol=0, gzipped=False",
     },
     "RefDict": {
         "create": "name, *, replace=False",
@@ -211,7 +213,7 @@ PROPERTIES = {
 }
 """What needs no I/O: plain properties or attributes in both faces."""
 
-ADDED_PROPERTIES = {"GitStore": {"is_bare"}}
+ADDED_PROPERTIES = {"GitStore": {"git_dir", "is_bare"}}
 """The same, beyond the contract: properties in both faces."""
 
 WAITING_PROPERTIES = {
@@ -230,6 +232,7 @@ ITERATORS = {
     "FS.log",
     "FS.walk",
     "GitStore.stream_by_hash",
+    "GitStore.upload_pack",
     "RefDict.watch",
 }
 """Methods that return an iterator: ``async for`` in the async face."""

@@ -95,6 +95,25 @@ class Git:
             check=False,
         )
 
+    def plain(self, *args: str | os.PathLike[str]) -> str:
+        """Run ``git <args>``, not on a repository of ours, and return all that it says.
+
+        Raises:
+            AssertionError: If git fails.
+        """
+        result = subprocess.run(
+            ["git", *args],
+            env=clean_environment(self.home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        said = result.stdout.decode("utf-8", "replace").strip()
+        if result.returncode != 0:
+            raise AssertionError(f"git {args} failed with {result.returncode}: {said}")
+        return said
+
     def init(self, path: str | os.PathLike[str], *options: str) -> Path:
         """Create a bare repository with a branch ``main`` that has no commit yet."""
         subprocess.run(

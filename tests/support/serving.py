@@ -128,7 +128,7 @@ class Running:
     @property
     def shown_lines(self) -> list[str]:
         """The lines that were shown."""
-        return [line for text in self.shown for line in text.split("\n")]
+        return self.shown
 
     def _serve(self) -> None:
         try:

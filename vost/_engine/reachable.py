@@ -20,11 +20,18 @@ from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
 from vost._model.types import MODE_GITLINK, MODE_TREE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import (
+        Callable,
+        Collection,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from vost._engine.commits import Commit
     from vost._engine.repository import Repository
-    from vost._engine.trees import Entry
 
 _TAG_DEPTH = 50
 _REFUSED_NAMES = frozenset({b".", b".."})
@@ -69,11 +76,52 @@ def missing_objects(
         elif object_type is ObjectType.BLOB:
             yield from walk.blob(target)
     new = new_commits(repository, commits, _commits_among(repository, known), check)
-    for commit in reversed(new):
+    commits_by_oid = {commit.oid: commit for commit in reversed(new)}
+    for oid in _parents_first({oid: commit.parents for oid, commit in commits_by_oid.items()}):
         check()
-        yield Reached(commit.oid, ObjectType.COMMIT)
+        commit = commits_by_oid[oid]
+        yield Reached(oid, ObjectType.COMMIT)
         bases = [repository.commit_link(parent).tree for parent in commit.parents]
         yield from walk.tree(commit.tree, bases)
+
+
+def objects_of(
+    repository: Repository,
+    wanted: Iterable[Oid],
+    new: Collection[Oid],
+    known: Collection[Oid],
+    check: Callable[[], None],
+) -> Iterator[Reached]:
+    """Yield what belongs to given commits, each object once, less what known commits have.
+
+    For shallow clones, whose history ends where they say, not where it does.
+
+    Args:
+        repository: Where the objects are.
+        wanted: Objects of any type; what is no commit is yielded, with all that it leads to.
+        new: The commits to yield, each with its tree.
+        known: Commits whose trees the other side has.
+        check: Called between objects: raises when the caller was cancelled.
+
+    Raises:
+        MissingObjectError: If an object is not in the repository.
+        CorruptObjectError: If one is damaged, or a tree has a name that Git refuses.
+    """
+    walk = _Walk(repository, check)
+    for oid in dict.fromkeys(wanted):
+        target, object_type = yield from walk.tags(oid)
+        if object_type is ObjectType.TREE:
+            yield from walk.tree(target, [])
+        elif object_type is ObjectType.BLOB:
+            yield from walk.blob(target)
+    nodes = {oid: repository.commit_node(oid) for oid in new}
+    for oid in _parents_first({oid: node.parents for oid, node in nodes.items()}):
+        check()
+        node = nodes[oid]
+        yield Reached(oid, ObjectType.COMMIT)
+        parents = [parent for parent in node.parents if parent in known or parent in nodes]
+        bases = [repository.commit_link(parent).tree for parent in parents]
+        yield from walk.tree(node.tree, bases)
 
 
 def check_connected(
@@ -208,6 +256,26 @@ def common_commits(target: Repository, source: Repository, check: Callable[[], N
     return found
 
 
+def _parents_first(parents: Mapping[Oid, Sequence[Oid]]) -> Iterator[Oid]:
+    """Yield commits so that their parents, as far as they are among them, come before them.
+
+    The walk of trees relies on it; the times of commits may be wrong.
+    """
+    done: set[Oid] = set()
+    for start in parents:
+        pending = [start]
+        while pending:
+            oid = pending[-1]
+            before = [each for each in parents[oid] if each in parents and each not in done]
+            if before and oid not in done:
+                pending += before
+                continue
+            pending.pop()
+            if oid not in done:
+                done.add(oid)
+                yield oid
+
+
 def _commits_among(repository: Repository, oids: Iterable[Oid]) -> list[Oid]:
     present = repository.objects.has_many(list(oids))
     peeled = (repository.peel(oid) for oid in present)
@@ -240,38 +308,47 @@ class _Walk:
             yield Reached(oid, ObjectType.BLOB)
 
     def tree(self, oid: Oid, bases: list[Oid]) -> Iterator[Reached]:
-        """Yield a tree and what is below it, less what ``bases`` have at the same place."""
+        """Yield a tree and what is below it, less what ``bases`` have at the same place.
+
+        Each base has been walked before, or the other side has all of it.
+        """
         pending = [(oid, bases)]
         while pending:
             self._check()
             oid, bases = pending.pop()
             if oid in self._seen or oid in bases:
                 continue
+            rows = self._rows(oid)
             self._seen.add(oid)
-            entries = self._entries(oid)
             yield Reached(oid, ObjectType.TREE)
-            known = [self._by_name(base) for base in dict.fromkeys(bases)]
-            for name, entry in entries:
-                if entry.oid in self._seen or entry.mode == MODE_GITLINK:
+            fresh = [row for row in rows if row[2] not in self._seen]
+            if not fresh:
+                continue
+            # Of a tree that was walked, all that is in it was seen: there is nothing to compare.
+            known = [self._by_name(base) for base in dict.fromkeys(bases) if base not in self._seen]
+            for mode, name, entry in fresh:
+                kind = int(mode, 8)
+                if entry in self._seen or kind == MODE_GITLINK:
                     continue
                 others = [found for base in known if (found := base.get(name)) is not None]
-                if any(other.oid == entry.oid for other in others):
-                    continue
-                if entry.mode == MODE_TREE:
-                    below = [other.oid for other in others if other.mode == MODE_TREE]
-                    pending.append((entry.oid, below))
+                if any(other == entry for _, other in others):
+                    self._seen.add(entry)
+                elif kind == MODE_TREE:
+                    below = [other for mode, other in others if int(mode, 8) == MODE_TREE]
+                    pending.append((entry, below))
                 else:
-                    yield from self.blob(entry.oid)
+                    yield from self.blob(entry)
 
-    def _entries(self, oid: Oid) -> list[tuple[bytes, Entry]]:
-        entries = self._repository.tree(oid).entries()
-        for name, _ in entries:
-            if name in _REFUSED_NAMES or b"/" in name:
-                raise CorruptObjectError(
-                    f"tree {oid_to_hex(oid)} has an entry called {name!r}, which no file can be "
-                    "called (git fsck says more)"
-                )
-        return entries
+    def _rows(self, oid: Oid) -> list[tuple[bytes, bytes, Oid]]:
+        rows = self._repository.tree(oid).rows()
+        names = [name for _, name, _ in rows]
+        if not _REFUSED_NAMES.isdisjoint(names) or b"/" in b"".join(names):
+            wrong = next(name for name in names if name in _REFUSED_NAMES or b"/" in name)
+            raise CorruptObjectError(
+                f"tree {oid_to_hex(oid)} has an entry called {wrong!r}, which no file can be "
+                "called (git fsck says more)"
+            )
+        return rows
 
-    def _by_name(self, oid: Oid) -> dict[bytes, Entry]:
-        return dict(self._repository.tree(oid).entries())
+    def _by_name(self, oid: Oid) -> dict[bytes, tuple[bytes, Oid]]:
+        return {name: (mode, entry) for mode, name, entry in self._repository.tree(oid).rows()}

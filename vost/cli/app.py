@@ -51,6 +51,10 @@ _COMMANDS = {
         "repositories",
         "Tidy up (garbage collection): pack loose objects, merge packs, remove leftovers.",
     ),
+    "gitserve": (
+        "gitserving",
+        "Serve the repository over HTTP to git clone and git fetch, read-only.",
+    ),
     "hash": ("reading", "Print the id of a commit, or of what is at a path: 40 digits."),
     "info": (
         "information",
@@ -73,6 +77,7 @@ _COMMANDS = {
         "Make the refs of this repository equal to those of another one, or of a bundle.",
     ),
     "rm": ("moving", "Remove files from the repository, in one commit."),
+    "serve": ("serving", "Serve repository files over HTTP, with a page for browsers."),
     "sync": ("syncing", "Make a directory equal to another one: what is extra in DEST is removed."),
     "tag": ("refs", "List, make and delete tags; alone: list them."),
     "tar": ("archives", 'Write a snapshot to a tar archive ("-": stdout).'),
@@ -87,8 +92,8 @@ _COMMANDS = {
 # others do their blocking work right where they are: that spares starting a thread, and importing
 # what starts it, which takes longer than they do.
 _LONG = frozenset(
-    {"archive_in", "archive_out", "backup", "cp", "gc", "pack", "restore", "sync"}
-    | {"tar", "untar", "unzip", "write", "zip"}
+    {"archive_in", "archive_out", "backup", "cp", "gc", "gitserve", "pack", "restore"}
+    | {"serve", "sync", "tar", "untar", "unzip", "write", "zip"}
 )
 
 # These never wait for anything but such work: they do without an event loop as well.

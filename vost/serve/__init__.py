@@ -7,7 +7,7 @@ from. Both only read. Neither knows whom it talks to: where that matters, check 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vost import FS, GitStore
     from vost.serve.asgi import ASGIApp
 
-__all__ = ("files",)
+__all__ = ("files", "git")
 
 
 def files(
@@ -77,3 +77,34 @@ def files(
         page=page,
     )
     return FileServer(store, options)
+
+
+def git(store: GitStore, *, backend: Literal["vost", "git"] = "vost") -> ASGIApp:
+    """Return an application that Git clones and fetches from; pushes are refused.
+
+    All branches, tags and notes can be had, as they are when a request comes. Mounted at ``/repo``,
+    the URL to clone is ``http://.../repo``.
+
+    Args:
+        store: The repository; it must stay open.
+        backend: Who makes the answers: ``"vost"`` itself, or an installed ``"git"``, which needs
+            asyncio and a store on disk.
+
+    Raises:
+        ValueError: If there is no such backend, or the store is in memory and git is asked for.
+        FileNotFoundError: If git is asked for and not installed.
+
+    Example:
+        >>> app = vost.serve.git(store)
+    """
+    from vost.serve.gitserver import GitServer, StoreBackend  # late: vost.serve.files has no need
+
+    if backend == "vost":
+        return GitServer(StoreBackend(store))
+    if backend != "git":
+        raise ValueError(f"backend must be 'vost' or 'git', got {backend!r}")
+    if store.git_dir is None:
+        raise ValueError("git cannot serve a store that is in memory")
+    from vost.serve.gitprocess import GitBackend
+
+    return GitServer(GitBackend(store.git_dir))

@@ -30,7 +30,7 @@ class AccessLog:
     """Writes lines about requests, in a thread of its own: the event loop never waits for a disk.
 
     Args:
-        show: Takes lines for the screen; ``None``: they are not shown.
+        show: Takes each line for the screen; ``None``: they are not shown.
         path: A file that lines are appended to as well; ``None``: none.
         quiet: Show errors only; the file gets everything.
 
@@ -123,11 +123,11 @@ class AccessLog:
 
     def _write(self) -> None:
         while (batch := self._batches.get()) is not None:
-            if self._show is not None:
-                shown = [line for always, line in batch if always or not self._quiet]
-                # A screen that is closed, or a disk that is full: serving goes on.
-                with suppress(OSError, ValueError):
-                    self._show("\n".join(shown)) if shown else None
+            # A screen that is closed, or a disk that is full: serving goes on.
+            with suppress(OSError, ValueError):
+                for always, line in batch:
+                    if self._show is not None and (always or not self._quiet):
+                        self._show(line)
             if self._file is not None:
                 with suppress(OSError, ValueError):
                     self._file.write("".join(f"{line}\n" for _, line in batch).encode())
