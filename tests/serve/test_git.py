@@ -254,6 +254,15 @@ def test_clones_beside_writers_are_whole(git, store, server, tmp_path) -> None:
         assert (tmp_path / f"c{number}" / "dir" / "f3.txt").exists()
 
 
+def test_clones_one_after_the_other_are_of_their_moment(git, store, server, tmp_path) -> None:
+    """What the last clone had is remembered: not longer than it is right."""
+    for number in range(4):
+        copy = clone(git, server, tmp_path / f"{number}.git", "--bare")
+        assert log(git, copy, "main")[0] == store.branches["main"].commit_hash
+        if number == 1:
+            store.branches["main"].write("more", b"more")
+
+
 def test_commit_that_a_branch_has_left_behind_can_still_be_had(store, path) -> None:
     """The client may have seen it a moment ago."""
     old = store.branches["main"].commit_hash

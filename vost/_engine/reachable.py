@@ -12,7 +12,7 @@ missing.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vost._engine.commits import tag_target
 from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vost._engine.repository import Repository
 
 _TAG_DEPTH = 50
+_Row: TypeAlias = tuple[bytes, bytes, Oid]
 _REFUSED_NAMES = frozenset({b".", b".."})
 
 
@@ -308,39 +309,47 @@ class _Walk:
             yield Reached(oid, ObjectType.BLOB)
 
     def tree(self, oid: Oid, bases: list[Oid]) -> Iterator[Reached]:
-        """Yield a tree and what is below it, less what ``bases`` have at the same place.
-
-        Each base has been walked before, or the other side has all of it.
-        """
+        """Yield a tree and what is below it, less what ``bases`` have at the same place."""
         pending = [(oid, bases)]
         while pending:
             self._check()
             oid, bases = pending.pop()
             if oid in self._seen or oid in bases:
                 continue
-            rows = self._rows(oid)
+            rows, known = self._rows(oid, list(dict.fromkeys(bases)))
             self._seen.add(oid)
             yield Reached(oid, ObjectType.TREE)
-            fresh = [row for row in rows if row[2] not in self._seen]
-            if not fresh:
-                continue
-            # Of a tree that was walked, all that is in it was seen: there is nothing to compare.
-            known = [self._by_name(base) for base in dict.fromkeys(bases) if base not in self._seen]
-            for mode, name, entry in fresh:
-                kind = int(mode, 8)
-                if entry in self._seen or kind == MODE_GITLINK:
+            for mode, name, entry in rows:
+                if entry in self._seen:
                     continue
                 others = [found for base in known if (found := base.get(name)) is not None]
                 if any(other == entry for _, other in others):
-                    self._seen.add(entry)
-                elif kind == MODE_TREE:
+                    continue
+                kind = int(mode, 8)
+                if kind == MODE_TREE:
                     below = [other for mode, other in others if int(mode, 8) == MODE_TREE]
                     pending.append((entry, below))
-                else:
+                elif kind != MODE_GITLINK:
                     yield from self.blob(entry)
 
-    def _rows(self, oid: Oid) -> list[tuple[bytes, bytes, Oid]]:
-        rows = self._repository.tree(oid).rows()
+    def _rows(
+        self, oid: Oid, bases: list[Oid]
+    ) -> tuple[list[_Row], list[dict[bytes, tuple[bytes, Oid]]]]:
+        """Return the entries of a tree that no base has, and by name what bases have.
+
+        Of the first base only what is unlike is returned: names that are there as well are known.
+
+        Raises:
+            CorruptObjectError: If it is damaged, or has a name that Git refuses.
+        """
+        tree = self._repository.tree(oid)
+        if not bases:
+            rows, known = tree.rows(), []
+        else:
+            rows, base = tree.rows_unlike(self._repository.tree(bases[0]))
+            same = set(base).intersection(rows)
+            rows = [row for row in rows if row not in same]
+            known = [base, *(self._repository.tree(other).rows() for other in bases[1:])]
         names = [name for _, name, _ in rows]
         if not _REFUSED_NAMES.isdisjoint(names) or b"/" in b"".join(names):
             wrong = next(name for name in names if name in _REFUSED_NAMES or b"/" in name)
@@ -348,7 +357,4 @@ class _Walk:
                 f"tree {oid_to_hex(oid)} has an entry called {wrong!r}, which no file can be "
                 "called (git fsck says more)"
             )
-        return rows
-
-    def _by_name(self, oid: Oid) -> dict[bytes, tuple[bytes, Oid]]:
-        return {name: (mode, entry) for mode, name, entry in self._repository.tree(oid).rows()}
+        return rows, [{name: (mode, entry) for mode, name, entry in each} for each in known]

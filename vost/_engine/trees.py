@@ -164,6 +164,32 @@ class Tree:
         self._well_formed_marks()
         return _ENTRY.findall(self.data)
 
+    def rows_unlike(
+        self, other: Tree
+    ) -> tuple[list[tuple[bytes, bytes, bytes]], list[tuple[bytes, bytes, bytes]]]:
+        """Return the rows of both trees less long runs of equal ones at their ends.
+
+        A commit changes few of the entries of a directory: most need not even be looked at.
+
+        Raises:
+            CorruptObjectError: If the data of one is no tree.
+        """
+        marks, other_marks = self._well_formed_marks(), other._well_formed_marks()
+        data, other_data = self.data, other.data
+        size, other_size = len(data), len(other_data)
+        shortest = min(size, other_size)
+        equal = _equal_at_start(data, other_data, shortest)
+        start = marks[bisect_right(marks, equal) - 1]
+        at_end = _equal_at_end(data, other_data, shortest - equal)
+        end, other_end = size, other_size
+        position = bisect_right(marks, size - at_end - 1)
+        if position < len(marks):
+            moved = marks[position] - size + other_size
+            found = bisect_right(other_marks, moved) - 1
+            if other_marks[found] == moved:  # an entry begins there in both
+                end, other_end = marks[position], moved
+        return _ENTRY.findall(data, start, end), _ENTRY.findall(other_data, start, other_end)
+
     def edited(self, changes: Mapping[bytes, Entry | None]) -> Tree:
         """Return the tree with these entries put in, replaced or (``None``) taken out."""
         if len(changes) * _SPLICE_RATIO * _SMALLEST_ENTRY > len(self.data):
@@ -328,6 +354,31 @@ def _make_marks(data: bytes, pattern: re.Pattern[bytes]) -> tuple[list[int], int
         marks.append(offset)
         offset = block.end()
     return marks or [0], offset
+
+
+def _equal_at_start(one: bytes, other: bytes, most: int) -> int:
+    """Return how many bytes are equal at the start, ``most`` at most."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _equal_at_end(one: bytes, other: bytes, most: int) -> int:
+    """Return how many bytes are equal at the end, ``most`` at most."""
+    low, high = 0, most
+    size, other_size = len(one), len(other)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[size - middle : size - low] == other[other_size - middle : other_size - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _strictly_rising(marks: list[int], end: int) -> list[int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from vost._engine.advertising import Shown, list_refs, shown_refs, split_command, tag_chain
 from vost._engine.depths import (
@@ -50,6 +51,9 @@ _NAK = b"NAK\n"
 _BAND_64K, _BAND = 65_515, 995
 _PROGRESS_EVERY = 5000
 _GZIP = 16 + zlib.MAX_WBITS
+_OID_BYTES = 20
+_REMEMBERED_BYTES = 10 << 20
+_clones: WeakKeyDictionary[Repository, tuple[frozenset[Oid], bytes]] = WeakKeyDictionary()
 
 
 class _RefusedError(Exception):
@@ -303,13 +307,30 @@ class _Server:
         """Yield the ids of what the client lacks."""
         repository, check = self._repository, self._check
         if not cut.ends and not request.shallow:
-            for item in missing_objects(repository, request.wants, common, check):
-                yield item.oid
+            if common:
+                for item in missing_objects(repository, request.wants, common, check):
+                    yield item.oid
+            else:
+                yield from self._everything(frozenset(request.wants))
             return
         known = reached(repository, self._commits(common), frozenset(request.shallow), check)
         new = reached(repository, wanted, cut.ends, check) - known
         for item in objects_of(repository, request.wants, new, known, check):
             yield item.oid
+
+    def _everything(self, wants: frozenset[Oid]) -> Iterator[Oid]:
+        """Yield the ids of a whole clone; those of the last one are remembered."""
+        wanted, found = _clones.get(self._repository, (None, b""))
+        if wanted == wants:
+            yield from (found[at : at + _OID_BYTES] for at in range(0, len(found), _OID_BYTES))
+            return
+        oids = bytearray()
+        for item in missing_objects(self._repository, wants, (), self._check):
+            if len(oids) <= _REMEMBERED_BYTES:
+                oids += item.oid
+            yield item.oid
+        if len(oids) <= _REMEMBERED_BYTES:
+            _clones[self._repository] = (wants, bytes(oids))
 
     def _tags(self, oids: dict[Oid, None]) -> Iterator[Oid]:
         """Yield annotated tags of what is sent."""
