@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     bulk,
+    cloning,
     commandline,
     commits,
     copying,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "copy-in": copying.copy_in,
     "copy-in-heartbeat": copying.heartbeat,
     "copy-out": exporting.copy_out,
+    "clone": cloning.clone,
     "command": commandline.start,
     "command-memory": commandline.memory,
     "extras": extras.extras,
