@@ -106,8 +106,8 @@ def _bind_all(places: list[tuple[int, tuple[Any, ...]]]) -> list[socket.socket]:
 
 
 def _bind(family: int, place: tuple[Any, ...], *, v6_only: bool) -> socket.socket:
-    # Said to be TCP, so that asyncio sends small packets at once: head and body are two, and whoever
-    # waits for the second would wait for 40 ms (Nagle, and the delayed acknowledgement).
+    # Said to be TCP, so that asyncio has small packets sent at once: whoever waits for the second
+    # of two would wait for 40 ms (Nagle's algorithm, and the delayed acknowledgement).
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setblocking(False)  # noqa: FBT003 - its signature

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from vost.serve.joining import JoiningTransport
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -123,7 +125,8 @@ class _Guard:
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)  # type: ignore[misc]
+        joining = JoiningTransport(transport, self.loop.call_soon)
+        super().connection_made(joining)  # type: ignore[misc]
         self._head_since = self._heard = self.loop.time()
         if len(self.connections) > self.limits.connections + _TOLD:
             transport.abort()
