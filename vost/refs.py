@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from vost._arguments import Missing, hash_argument
 from vost._engine import branches
+from vost._engine.repository import NotCached
 from vost._model.errors import RefNotFoundError
 from vost._model.refnames import check_branch_name
 from vost._offload import Wakeup, run, run_exclusive, run_shared, stream
@@ -63,8 +64,12 @@ class RefDict:
         """
         if not isinstance(name, str):
             raise RefNotFoundError(name, f"no such ref: {name!r}")
-        question = (id(self._repository), self._kind, name)
-        return self._snapshot(name, await run_shared(question, self._commit, name))
+        try:
+            commit = branches.unmoved_commit(self._repository, self._prefix, name)
+        except NotCached:
+            question = (id(self._repository), self._kind, name)
+            commit = await run_shared(question, self._commit, name)
+        return self._snapshot(name, commit)
 
     @overload
     async def get(self, name: str) -> FS | None: ...
@@ -397,7 +402,8 @@ class RefDict:
 
     def _all(self) -> list[tuple[str, Commit]]:
         names = branches.names(self._repository, self._prefix)
-        return [(name, self._commit(name)) for name in names]
+        # Not `_commit`, which also remembers: all refs at once are seldom asked for twice.
+        return [(name, branches.tip(self._repository, self._prefix + name)[1]) for name in names]
 
     def _current(self) -> tuple[str, Commit] | None:
         name = branches.current_name(self._repository)

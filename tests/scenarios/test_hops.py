@@ -151,7 +151,7 @@ ONE_HOP: dict[str, Operation] = {
     "NotesBatch.set": lambda b: b.notes.batch().set(b.branch, "text"),
     "NotesBatch.delete": lambda b: b.notes.batch().delete(b.branch),
     "Reader.__aenter__": lambda b: b.enter(b.fs.open("f")),
-    "RefDict.__aiter__": lambda b: collect(b.store.branches),
+    "RefDict.__aiter__": lambda b: collect(b.store.tags),
     "RefDict.__getitem__": lambda b: b.store.branches[b.branch],
     "RefDict.contains": lambda b: b.store.branches.contains(b.branch),
     "RefDict.count": lambda b: b.store.branches.count(),

@@ -47,8 +47,21 @@ def tag_commit(repository: Repository, name: str) -> Commit:
     return _commit_at(repository, TAGS, name, "Tag")
 
 
+def unmoved_commit(repository: Repository, prefix: str, name: str) -> Commit:
+    """Return the commit of a branch or tag from memory: reads nothing, waits for no disk.
+
+    Raises:
+        NotCached: If the ref may have moved since it was last looked at, or was not.
+        RefNotFoundError: If there was no such ref, and is none.
+    """
+    oid = repository.unmoved_ref(prefix + name)
+    if oid is None:
+        raise RefNotFoundError(name, _missing(name, _kind(prefix)))
+    return repository.cached.commit(oid)
+
+
 def _commit_at(repository: Repository, prefix: str, name: str, kind: str) -> Commit:
-    return _commit_of_ref(repository, _get(repository, prefix + name), name, kind)
+    return _commit_of_ref(repository, _get(repository, prefix + name, look=True), name, kind)
 
 
 def tip(repository: Repository, ref: str) -> tuple[Oid, Commit]:
@@ -83,7 +96,7 @@ def begin_watch(repository: Repository, watch: Watch) -> tuple[Oid, Commit]:
 
 def _commit_of_ref(repository: Repository, oid: Oid | None, name: str, kind: str) -> Commit:
     if oid is None:
-        raise RefNotFoundError(name, f"{kind} not found: {name!r}")
+        raise RefNotFoundError(name, _missing(name, kind))
     try:
         peeled = repository.peel(oid)
         if peeled is not None:
@@ -91,6 +104,10 @@ def _commit_of_ref(repository: Repository, oid: Oid | None, name: str, kind: str
     except DAMAGE as error:
         raise_damaged(f"{kind} {name!r} (at {oid_to_hex(oid)})", error)
     raise ValueError(f"{kind} {name!r} does not point to a commit")
+
+
+def _missing(name: str, kind: str) -> str:
+    return f"{kind} not found: {name!r}"
 
 
 def names(repository: Repository, prefix: str) -> list[str]:
@@ -301,9 +318,9 @@ def _unknown(name: str) -> RefNotFoundError:
     )
 
 
-def _get(repository: Repository, ref: str) -> Oid | None:
+def _get(repository: Repository, ref: str, *, look: bool = False) -> Oid | None:
     try:
-        return repository.refs.get(ref)
+        return repository.look_at_ref(ref) if look else repository.refs.get(ref)
     except InvalidRefNameError:
         return None  # reading never validates: what cannot exist is just not there
 

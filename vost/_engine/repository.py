@@ -19,7 +19,7 @@ from vost._engine.commits import Commit, parse_commit, parse_link, tag_target
 from vost._engine.trees import EMPTY_TREE, Tree
 from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
-from vost._storage.protocols import CommitLink, CommitNode, LinkedCommits
+from vost._storage.protocols import CommitLink, CommitNode, LinkedCommits, RememberingRefs
 from vost._storage.refwatch import RefWatcher
 
 if TYPE_CHECKING:
@@ -101,9 +101,15 @@ class BoundedCache(Generic[K, V]):
 class CachedView:
     """The part of a repository that is in memory: never touches the disk."""
 
-    def __init__(self, trees: BoundedCache[Oid, Tree], sizes: BoundedCache[Oid, int]) -> None:
+    def __init__(
+        self,
+        trees: BoundedCache[Oid, Tree],
+        sizes: BoundedCache[Oid, int],
+        commits: BoundedCache[Oid, Commit],
+    ) -> None:
         self._trees = trees
         self._sizes = sizes
+        self._commits = commits
 
     def tree(self, oid: Oid) -> Tree:
         """Return a tree by id, or raise ``NotCached``."""
@@ -120,6 +126,13 @@ class CachedView:
         if size is None:
             raise NotCached
         return size
+
+    def commit(self, oid: Oid) -> Commit:
+        """Return a commit by id, or raise ``NotCached``."""
+        commit = self._commits.get(oid)
+        if commit is None:
+            raise NotCached
+        return commit
 
 
 @dataclass(eq=False)
@@ -153,6 +166,7 @@ class Repository:
     _sizes: BoundedCache[Oid, int] = field(init=False, repr=False)
     _commits: BoundedCache[Oid, Commit] = field(init=False, repr=False)
     _links: LinkedCommits | None = field(init=False, repr=False)
+    _remembering: RememberingRefs | None = field(init=False, repr=False)
     cached: CachedView = field(init=False, repr=False)
     watcher: RefWatcher = field(init=False, repr=False)
     walks: Walks | None = field(default=None, init=False, repr=False)
@@ -162,8 +176,26 @@ class Repository:
         self._sizes = BoundedCache(_SIZE_CACHE_ITEMS)
         self._commits = BoundedCache(_COMMIT_CACHE_ITEMS)
         self._links = self.objects if isinstance(self.objects, LinkedCommits) else None
-        self.cached = CachedView(self._trees, self._sizes)
+        self._remembering = self.refs if isinstance(self.refs, RememberingRefs) else None
+        self.cached = CachedView(self._trees, self._sizes, self._commits)
         self.watcher = RefWatcher(self.refs)
+
+    def look_at_ref(self, name: str) -> Oid | None:
+        """Return what a full ref name points at, and remember it for ``unmoved_ref``."""
+        return self.refs.get(name) if self._remembering is None else self._remembering.look(name)
+
+    def unmoved_ref(self, name: str) -> Oid | None:
+        """Return what a ref pointed at when it was looked at, if it certainly does still.
+
+        Reads nothing, and never waits for a disk.
+
+        Raises:
+            NotCached: If nobody knows.
+        """
+        found = None if self._remembering is None else self._remembering.unmoved(name)
+        if found is None:
+            raise NotCached
+        return found[0]
 
     @property
     def ident(self) -> str:

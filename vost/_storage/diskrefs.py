@@ -15,6 +15,7 @@ from .refchecks import (
     check_symbolic,
     check_updates,
 )
+from .refmemory import RefMemory
 from .transaction import Place, Transaction
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class DiskRefs:
         self._files = LockFiles(self._git_dir)
         self._packed = PackedRefs(self._git_dir)
         self._place = Place(self._git_dir, self._files, self._packed)
+        self._memory = RefMemory(self._git_dir)
         self._changed: Callable[[], None] | None = None
 
     @property
@@ -95,6 +97,25 @@ class DiskRefs:
         """
         check_ref_name(name)
         return self._place.get(name)
+
+    def look(self, name: str) -> Oid | None:
+        """Return what ``get`` does, and remember it for ``unmoved``."""
+        check_ref_name(name)
+
+        def read() -> tuple[Oid | None, bool]:
+            value = read_loose(self._git_dir, name)
+            if isinstance(value, bytes):
+                return value, False
+            return self._place.get(name), value is not None
+
+        return self._memory.look(name, read)
+
+    def unmoved(self, name: str) -> tuple[Oid | None] | None:
+        """Return what ``look`` found if it is there still; ``None``: nobody knows without reading.
+
+        Never waits for a disk.
+        """
+        return self._memory.unmoved(name)
 
     def list(self, prefix: str) -> dict[str, Oid]:
         """Return all refs whose full name starts with ``prefix``, by full name, sorted.

@@ -302,3 +302,17 @@ class TellingRefs(Protocol):
         Args:
             callback: Does not raise; ``None``: nothing is called any more.
         """
+
+
+@runtime_checkable
+class RememberingRefs(Protocol):
+    """Refs that can tell at once, without a worker thread, that one has not moved."""
+
+    def look(self, name: str) -> Oid | None:
+        """Return what ``Refs.get`` does, and remember it for ``unmoved``."""
+
+    def unmoved(self, name: str) -> tuple[Oid | None] | None:
+        """Return what ``look`` found if it is there still; ``None``: nobody knows without reading.
+
+        Never waits for a disk.
+        """

@@ -114,7 +114,9 @@ class OneRef:
                 raise NothingShownError("The repository has no current branch")
             return current
         try:
-            return await self._store.fs(name)
+            # Branches first, as `fs` has it, which always reads: a branch that has not moved is
+            # known without.
+            return await self._store.branches.get(name) or await self._store.fs(name)
         except (KeyError, ValueError):
             raise NothingShownError(f"Unknown ref: {name}") from None
 
