@@ -134,6 +134,14 @@ async def test_a_first_commit_added_everything(store):
         assert page.one("main").text.count("added") >= 2
 
 
+async def test_of_a_large_first_commit_some_is_shown(store):
+    fs = await (await store.branches["main"]).apply({f"n/{n}": b"x" for n in range(600)})
+    await store.branches.set("alone", await fs.squash())
+    text = (await page_of(files(store, "alone"), "/?view=changes")).one("main").text
+    assert "500 files changed" in text
+    assert "and more" in text
+
+
 @pytest.mark.parametrize(
     "old, new, said",
     [

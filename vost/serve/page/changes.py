@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost.serve.page import linediff
@@ -168,12 +169,13 @@ async def _all_of(look: Look) -> tuple[list[Change], int]:
     fs, top = look.place.fs, look.place.path
     if look.entity is not None and not look.entity.is_directory:
         return [Change(top, "added", "", look.link(top))], 0
-    async for directory, _, files in fs.walk(top or None):
-        for entry in files:
-            if len(found) == MOST_FILES:
-                return found, -1
-            path = f"{directory}/{entry.name}" if directory else entry.name
-            found.append(Change(path, "added", "", look.link(path)))
+    async with aclosing(fs.walk(top or None)) as steps:
+        async for directory, _, files in steps:
+            for entry in files:
+                if len(found) == MOST_FILES:
+                    return found, -1
+                path = f"{directory}/{entry.name}" if directory else entry.name
+                found.append(Change(path, "added", "", look.link(path)))
     return found, 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vost.serve.mediatypes import UNKNOWN, media_type
 from vost.serve.page import markup
-from vost.serve.page.lastchange import last_change
+from vost.serve.page.lastchange import LastChanges
 from vost.serve.page.texts import text_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def file(store: vost.GitStore, entities: Entities, look: Look) -> dict[str
     assert entity is not None
     kind = media_type(look.name)
     shown = await _shown(store, entities, look, entity, kind)
-    change = await last_change(look)
+    change = await LastChanges.of_itself(look)
     return {
         "entity": entity,
         "kind": _kind_text(entity, kind, shown),

@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 
 from vost import PathInfo
 from vost.serve.page import markup
-from vost.serve.page.lastchange import last_change
 from vost.serve.page.texts import decoded_text
 from vost.serve.page.wording import plain
 from vost.serve.representations import Item, item_of, items_of
@@ -20,13 +19,12 @@ if TYPE_CHECKING:
     import vost
     from vost import WalkEntry
     from vost.serve.page.frame import Look
+    from vost.serve.page.lastchange import LastChanges
 
 PER_PAGE = 500
 
 _WHOLE = 2000
 """Of larger directories only the sizes on the page are looked up."""
-_COMMITS = 5000
-"""So many commits are searched for last changes."""
 _READMES = ("readme.md", "readme.markdown", "readme", "readme.txt", "readme.rst", "readme.text")
 _LARGEST_README = 256 * 1024
 _LONGEST_FILTER = 200
@@ -64,11 +62,12 @@ class Readme(NamedTuple):
     around: markup.Surroundings | None
 
 
-async def directory(store: vost.GitStore, look: Look) -> dict[str, object]:
+async def directory(store: vost.GitStore, changes: LastChanges, look: Look) -> dict[str, object]:
     """Return what the template of a directory asks for.
 
     Args:
         store: The repository.
+        changes: Finds last changes.
         look: What is looked at.
     """
     fs, path = look.place.fs, look.place.path
@@ -81,8 +80,8 @@ async def directory(store: vost.GitStore, look: Look) -> dict[str, object]:
     items = [each if isinstance(each, Item) else await _item(store, each) for each in shown]
     is_first = page == 1 and not wanted
     return {
-        "change": await last_change(look),
-        "rows": await _rows(look, items),
+        "change": await changes.of_itself(look),
+        "rows": await _rows(changes, look, items),
         "total": len(names),
         "found": len(found),
         "filter": plain(wanted),
@@ -112,16 +111,16 @@ async def _item(store: vost.GitStore, entry: WalkEntry) -> Item:
     return item._replace(name=entry.name, size=size)
 
 
-async def _rows(look: Look, items: Sequence[Item]) -> list[Row]:
+async def _rows(changes: LastChanges, look: Look, items: Sequence[Item]) -> list[Row]:
     names = [item.name for item in items]
     try:
-        changes = await look.place.fs.last_changes(look.place.path, names=names, limit=_COMMITS)
+        found = await changes.of_entries(look, names)
     except ValueError:  # a forged name among them
-        changes = {}
+        found = {}
     prefix = f"{look.place.path}/" if look.place.path else ""
     rows = []
     for item in items:
-        change = changes.get(item.name)
+        change = found.get(item.name)
         url = look.link_at(change.commit_hash, "view=changes") if change else ""
         rows.append(Row(item, look.link(prefix + item.name), change, url))
     return rows

@@ -18,6 +18,7 @@ from vost.serve.page import changes, filepage, historypage, listing, markup, ref
 from vost.serve.page.assets import PREFIX, assets
 from vost.serve.page.events import Events
 from vost.serve.page.frame import EVENTS, Frames, Look
+from vost.serve.page.lastchange import LastChanges
 from vost.serve.page.wording import plain
 from vost.serve.shown import NothingShownError, earlier
 
@@ -78,6 +79,7 @@ class Page:
         self._entities = entities
         self._files = files
         self._frames = Frames(store, shown)
+        self._changes = LastChanges()
         self._assets = assets()
         self._events = Events(store, shown, entities)
         self._threads = CapacityLimiter(_AT_A_TIME)
@@ -144,7 +146,7 @@ class Page:
         """
         text = plain(bytes(error.body).decode("utf-8", "surrogateescape"))
         above = target.path.rpartition("/")[0]
-        is_gone = error.status_code == 404 and "view" not in target.query
+        is_gone = text.startswith("Not found: ") and "view" not in target.query
         values = {
             "base": target.base,
             "home": target.link(""),
@@ -225,7 +227,7 @@ class Page:
         if entity.mode == _GITLINK:
             return "submodule.html", {"commit": entity.hash}
         if entity.is_directory:
-            values = await listing.directory(self._store, look)
+            values = await listing.directory(self._store, self._changes, look)
             readme = values["readme"]
             html = None
             if isinstance(readme, listing.Readme) and readme.around is not None:
