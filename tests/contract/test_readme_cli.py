@@ -214,6 +214,7 @@ def serve(tour: Tour, line: str) -> str:
     try:
         banner = process.stderr.readline()
         assert banner.endswith(f" at http://127.0.0.1:{PORT}/\n"), banner
+        assert process.stderr.readline() == "Press Ctrl+C to stop.\n"
         CLIENTS[line](tour)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate()
@@ -222,7 +223,6 @@ def serve(tour: Tour, line: str) -> str:
         process.kill()
         process.communicate()
     assert process.returncode == 0
-    assert errors.startswith("Press Ctrl+C to stop.\n")
     assert errors.endswith("\nStopped.\n")
     return output
 
