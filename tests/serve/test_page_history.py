@@ -8,6 +8,7 @@ import vost
 from tests.serve.test_page import HTML, page_of
 from tests.support.asgi import request
 from vost.serve import files
+from vost.serve.page import changes
 
 
 @pytest.fixture
@@ -149,7 +150,6 @@ async def test_of_a_large_first_commit_some_is_shown(store):
         (b"a" * 300_000, b"b", "Too large to be compared here."),
         (b"a\r\n", b"a\n", "Only the encoding or the ends of lines changed."),
         (b"a\n", b"a", "1 line added, 1 deleted"),
-        (b"a\n" * 4000, b"b\n" * 4000, "There are more changes."),
     ],
 )
 async def test_what_cannot_be_compared_is_said(store, old, new, said):
@@ -157,7 +157,19 @@ async def test_what_cannot_be_compared_is_said(store, old, new, said):
     await (await fs.write("f", old)).write("f", new)
     page = await page_of(files(store, "main"), "/?view=changes")
     assert said in page.one("main").text
-    assert len(page.all("ins")) + len(page.all("del")) <= 3000
+
+
+async def test_of_many_lines_the_first_are_shown(store, monkeypatch):
+    monkeypatch.setattr(changes, "MOST_LINES", 50)
+    fs = await store.branches["main"]
+    fs = await fs.apply({"a": b"a\n" * 40, "b": b"x\n", "c": b"y\n"})
+    await fs.apply({"a": b"b\n" * 40, "b": b"", "c": b""})
+    page = await page_of(files(store, "main"), "/?view=changes")
+    text = page.one("main").text
+    assert "40 lines added, 40 deleted" in text
+    assert "There are more changes." in text
+    assert text.count(changes.TOO_MUCH) == 2
+    assert len(page.all("ins")) + len(page.all("del")) == 50
 
 
 async def test_a_changed_mode_is_said_to_be_one(store):
