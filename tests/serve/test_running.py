@@ -69,10 +69,10 @@ def test_ipv6_host_is_served_and_shown_in_brackets() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6")
     try:
-        server = Running(hello, host="::1").__enter__()
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip(f"no IPv6: {error}")
-    with server:
+    with Running(hello, host="::1") as server:
         assert server.url == f"http://[::1]:{server.address.port}/"
         assert server.get("/").body == b"hello"
 
