@@ -92,12 +92,20 @@ PRINTED = {
         r"'Hello': too short",
         r"published: Hello, world!",
     ),
+    "serve_in_an_app.py": (
+        r'health: \{"branches":1\}',
+        rf"uploaded in commit {SHA}",
+        r"read back: Hello!",
+        r"root: \['README\.md', 'inbox'\]",
+        r"the page for browsers shows the README: True",
+        r"cloned: \['README\.md', 'inbox'\]",
+    ),
 }
 
 # These two import the standard library of the Python that runs them.
 LARGE = {"async_app.py", "quickstart.py"}
 
-SLOW = {*LARGE, "backup_folder_async.py", "concurrent_writers.py"}
+SLOW = {*LARGE, "backup_folder_async.py", "concurrent_writers.py", "serve_in_an_app.py"}
 
 
 @pytest.mark.parametrize(
