@@ -22,6 +22,7 @@ from tests.benchmarks import (
     reading,
     rearranging,
     report,
+    serving,
     startup,
 )
 from tests.benchmarks.racing import Bench, Row, note, processor_time
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "large": large.large,
     "tail": large.tail,
     "mount": mounting.mount,
+    "serve": serving.serve,
 }
 
 

@@ -77,7 +77,10 @@ _COMMANDS = {
         "Make the refs of this repository equal to those of another one, or of a bundle.",
     ),
     "rm": ("moving", "Remove files from the repository, in one commit."),
-    "serve": ("serving", "Serve repository files over HTTP, with a page for browsers."),
+    "serve": (
+        "serving",
+        "Serve repository files over HTTP, with a page for browsers; new commits show at once.",
+    ),
     "sync": ("syncing", "Make a directory equal to another one: what is extra in DEST is removed."),
     "tag": ("refs", "List, make and delete tags; alone: list them."),
     "tar": ("archives", 'Write a snapshot to a tar archive ("-": stdout).'),
