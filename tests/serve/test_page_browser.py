@@ -10,6 +10,7 @@ import wave
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -114,7 +115,7 @@ def repository(browser, tmp_path_factory) -> Iterator[vost_sync.GitStore]:
     with vost_sync.GitStore.open(path, create=True) as store:
         fs = store.branches["main"].write("hello.txt", b"old\n", message=EVIL)
         store.tags.set("v1", fs)
-        store.branches.set(EVIL.replace(" ", "").replace("[", ""), fs)
+        store.branches.set(EVIL.replace(" ", ""), fs)
         fs.apply(
             {
                 "README.md": README.encode(),
@@ -135,17 +136,21 @@ def repository(browser, tmp_path_factory) -> Iterator[vost_sync.GitStore]:
             },
             message=f"Say hello in a message that is long and will be cut off {EVIL}\n\n{EVIL}",
         )
+        store.branches.set("live", store.branches["main"])
         yield store
 
 
 @pytest.fixture
 def commit(repository) -> Iterator[Callable[[str, bytes], None]]:
-    """Writes a file, in a thread: Playwright's event loop is running in this one."""
+    """Writes a file of the branch `live`.
+
+    In a thread: Playwright's event loop is running in this one.
+    """
     with ThreadPoolExecutor(1) as thread:
 
         def write(path: str, content: bytes) -> None:
             thread.submit(
-                lambda: repository.branches["main"].write(path, content, message=path)
+                lambda: repository.branches["live"].write(path, content, message=path)
             ).result()
 
         yield write
@@ -197,7 +202,9 @@ PAGES = (
 
 def test_every_page_fits_is_readable_and_raises_no_complaint(browser, one, every):
     with browsing(browser) as page:
-        for url in (*(f"{one}{path}" for path in PAGES), every, f"{every}/main/data"):
+        branch = quote(EVIL.replace(" ", ""))
+        of_all = ("", "/main/data", f"/{branch}/hello.txt")
+        for url in (*(f"{one}{path}" for path in PAGES), *(f"{every}{path}" for path in of_all)):
             page.goto(url)
             page.evaluate("document.querySelector('details')?.setAttribute('open', '')")
             for width in (1280, 360):
@@ -327,12 +334,12 @@ def test_nothing_of_the_repository_runs(browser, one, every):
     assert all("document's frame is sandboxed" in text for text in complaints)
 
 
-def test_a_commit_shows_at_once_where_it_changed_something(browser, commit, one):
+def test_a_commit_shows_at_once_where_it_changed_something(browser, commit, every):
     with browsing(browser) as page:
         loads = []
         page.on("load", lambda _: loads.append(1))
         with page.expect_request(lambda request: "/_/events" in request.url):
-            page.goto(f"{one}/hello.txt")
+            page.goto(f"{every}/live/hello.txt")
         commit("elsewhere", b"x")
         commit("hello.txt", b"Live!\n")
         page.locator(".code", has_text="Live!").wait_for()
@@ -341,10 +348,10 @@ def test_a_commit_shows_at_once_where_it_changed_something(browser, commit, one)
         page.locator(".code", has_text="Again!").wait_for()
 
 
-def test_who_reads_further_down_is_asked_first(browser, commit, one):
+def test_who_reads_further_down_is_asked_first(browser, commit, every):
     with browsing(browser) as page:
         with page.expect_request(lambda request: "/_/events" in request.url):
-            page.goto(f"{one}/data/info.json")
+            page.goto(f"{every}/live/data/info.json")
         page.evaluate("scrollTo(0, 2000)")
         commit("data/info.json", b'{"b": 2}\n' * 500)
         page.wait_for_selector("#news button")

@@ -50,8 +50,15 @@ async def test_history_of_a_path_has_what_changed_it(store, fs):
     assert subjects == ["Change a", "Write a"]
     gone = await page_of(app, "/data/info.json?view=history")
     assert gone.all("a", class_="message")[0].text == "Remove info"
-    nothing = await page_of(app, "/src/a.py?view=history", 200)
-    assert nothing.one("h1").text == "src/a.py"
+    removed = fs.commit_hash
+    assert not [url for url in gone.links if url.startswith("/data/info.json") and removed in url]
+    assert gone.one("span", class_="badge").text == "deleted"
+    changes_url = gone.link("Remove info")
+    change = await page_of(app, changes_url)
+    for page in (gone, change):
+        for url in page.links:
+            if url.startswith("/"):
+                assert (await request(app, url, HTML)).status == 200, url
 
 
 async def test_long_history_comes_in_pages(store):

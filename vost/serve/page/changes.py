@@ -106,9 +106,8 @@ async def changes(
     values: dict[str, object] = {
         "old": base,
         "is_chosen": bool(wanted),
-        "old_linked": base is not None and is_linked,
-        "old_url": look.link_at(base.commit_hash) if base else "",
-        "new_url": look.link_at(fs.commit_hash),
+        "old_url": await _state_url(look, base) if base and is_linked else "",
+        "new_url": await _state_url(look, fs),
         "files": found,
         "left": f"and {count_text(left, 'more file')}" if left > 0 else "and more" if left else "",
         "total": len(found) + max(left, 0),
@@ -116,6 +115,11 @@ async def changes(
         "parent_url": look.link_at(fs.commit_hash, "view=changes"),
     }
     return values, contents
+
+
+async def _state_url(look: Look, fs: vost.FS) -> str:
+    """Return the link to a state of what is looked at; ``""``: nothing was there."""
+    return look.link_at(fs.commit_hash) if await fs.exists(look.place.path) else ""
 
 
 def compared(contents: Iterable[Contents]) -> list[Compared]:

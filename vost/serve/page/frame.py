@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     import vost
     from vost.serve.entities import Entity
-    from vost.serve.fileanswers import Asked
     from vost.serve.shown import Place, Shown
     from vost.serve.targets import RequestTarget
 
 EVENTS = "_/events"
 
+_TITLES = {"history": "History of ", "changes": "Changes in "}
 _RECENT = 30
 _MOST_OPTIONS = 300
 _LONGEST_OPTION = 60
@@ -29,14 +29,12 @@ class Look(NamedTuple):
 
     Attributes:
         target: The URL.
-        asked: What else the request says.
         tip: The place in the newest snapshot that is shown.
         place: The place itself; another one than ``tip`` where an earlier commit was asked for.
         entity: What is there; ``None``: nothing.
     """
 
     target: RequestTarget
-    asked: Asked
     tip: Place
     place: Place
     entity: Entity | None = None
@@ -130,7 +128,7 @@ class Frames:
             "newest": look.tip.link(target, place.path),
             "crumbs": crumbs(look),
             "heading": place.path or "/",
-            "title": f"{place.path or '/'} \u00b7 {place.ref}",
+            "title": f"{_TITLES.get(look.view, '')}{place.path or '/'} \u00b7 {place.ref}",
             "branches": [Option(name, plain(name), name == place.ref) for name in branches],
             "tags": [
                 Option(name, plain(name), name == place.ref and not is_branch) for name in tags

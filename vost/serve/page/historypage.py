@@ -20,7 +20,7 @@ class Entry(NamedTuple):
 
     Attributes:
         fs: Its snapshot.
-        url: The link to the path as it was then.
+        url: The link to the path as it was then; ``""``: nothing was there.
         changes_url: The link to what it changed there.
     """
 
@@ -48,7 +48,11 @@ async def history(store: vost.GitStore, look: Look) -> dict[str, object]:
     if not found and look.entity is None:
         raise NothingShownError(f"Not found: {path}")
     entries = [
-        Entry(fs, look.link_at(fs.commit_hash), look.link_at(fs.commit_hash, "view=changes"))
+        Entry(
+            fs,
+            look.link_at(fs.commit_hash) if await fs.exists(path) else "",
+            look.link_at(fs.commit_hash, "view=changes"),
+        )
         for fs in found[:PER_PAGE]
     ]
     older = found[PER_PAGE].commit_hash if len(found) > PER_PAGE else None

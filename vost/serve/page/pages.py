@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,7 @@ class Page:
         Raises:
             NothingShownError: If nothing is there.
         """
-        look = Look(target, asked, tip, place)
+        look = Look(target, tip, place)
         if "to" in target.query:
             return await self._elsewhere(look, target.query["to"].strip())
         look = look._replace(entity=await self._entity(look))
@@ -231,19 +232,21 @@ class Page:
             readme = values["readme"]
             html = None
             if isinstance(readme, listing.Readme) and readme.around is not None:
-                html = await self._markdown(entity, readme.text, readme.around)
+                html = await self._markdown(readme.text, readme.around)
             return "directory.html", {**values, "readme_html": html}
         values = await filepage.file(self._store, self._entities, look)
         shown = values["shown"]
         html = None
         if isinstance(shown, filepage.Shown) and shown.around is not None and shown.text:
-            html = await self._markdown(entity, "\n".join(shown.text.lines), shown.around)
+            html = await self._markdown("\n".join(shown.text.lines), shown.around)
         return "file.html", {**values, "html": html}
 
-    async def _markdown(self, entity: Entity, text: str, around: markup.Surroundings) -> Markup:
+    async def _markdown(self, text: str, around: markup.Surroundings) -> Markup:
+        """Return a text in Markdown as HTML, made only once wherever the same text stands."""
         place = around.place
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         key: Hashable = (
-            *("markdown", entity.hash, around.directory, around.level, around.target.base),
+            *("markdown", digest, around.directory, around.level, around.target.base),
             *(place.segment, place.at),
         )
         known = self._entities.derived(key)

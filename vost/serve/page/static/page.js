@@ -92,9 +92,12 @@ function watch() {
     }
   };
   document.addEventListener("visibilitychange", look);
-  addEventListener("pagehide", () => source && source.close());
+  addEventListener("pagehide", () => {
+    if (source) source.close();
+    source = null;
+  });
   addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload(); // a page from memory may be an old one
+    if (event.persisted) look(); // a page from memory: the first event tells whether it is old
   });
   look();
 }
