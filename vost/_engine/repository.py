@@ -20,7 +20,6 @@ from vost._engine.trees import EMPTY_TREE, Tree
 from vost._model.errors import CorruptObjectError, MissingObjectError, ObjectNotFoundError
 from vost._model.objects import EMPTY_TREE_OID, ObjectType, Oid, oid_to_hex
 from vost._storage.protocols import CommitLink, CommitNode, LinkedCommits, RememberingRefs
-from vost._storage.refwatch import RefWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from vost._engine.reaching import Walks
     from vost._model.types import Signature
     from vost._storage.protocols import Objects, Refs
+    from vost._storage.refwatch import RefWatcher
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -168,7 +168,7 @@ class Repository:
     _links: LinkedCommits | None = field(init=False, repr=False)
     _remembering: RememberingRefs | None = field(init=False, repr=False)
     cached: CachedView = field(init=False, repr=False)
-    watcher: RefWatcher = field(init=False, repr=False)
+    _watchers: dict[str, RefWatcher] = field(default_factory=dict, init=False, repr=False)
     walks: Walks | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -178,7 +178,16 @@ class Repository:
         self._links = self.objects if isinstance(self.objects, LinkedCommits) else None
         self._remembering = self.refs if isinstance(self.refs, RememberingRefs) else None
         self.cached = CachedView(self._trees, self._sizes, self._commits)
-        self.watcher = RefWatcher(self.refs)
+
+    @property
+    def watcher(self) -> RefWatcher:
+        """What knows when refs move."""
+        if not self._watchers:
+            from vost._storage.refwatch import RefWatcher  # late: few programs watch
+
+            # Of two threads that come at once, both get the same.
+            self._watchers.setdefault("refs", RefWatcher(self.refs))
+        return self._watchers["refs"]
 
     def look_at_ref(self, name: str) -> Oid | None:
         """Return what a full ref name points at, and remember it for ``unmoved_ref``."""
@@ -348,12 +357,14 @@ class Repository:
 
     def end(self) -> None:
         """Close, and end all watches. Idempotent; the repository stays usable."""
-        self.watcher.close()
+        for watcher in self._watchers.values():
+            watcher.close()
         self.close()
 
     def reset_after_fork(self) -> None:
         """Make the caches usable in a forked child, where no watch goes on by itself."""
-        self.watcher.reset_after_fork()
+        for watcher in self._watchers.values():
+            watcher.reset_after_fork()
         for cache in (self._trees, self._sizes, self._commits):
             cache.reset_after_fork()
         self.walks = None

@@ -10,7 +10,6 @@ import asyncclick as click
 from vost.cli import completing
 from vost.cli.resolving import Filters
 from vost.cli.session import Session
-from vost.cli.writing import WriteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,6 +118,8 @@ def write_options(*, create: bool, parents: bool = True) -> Callable[[F], F]:
             parent: tuple[str, ...] = (),
             **kwargs: object,
         ) -> object:
+            from vost.cli.writing import WriteOptions  # late: most commands only read
+
             writing = WriteOptions(
                 message=message or None,
                 tag=tag,
