@@ -290,6 +290,10 @@ def test_times_are_told_from_now_and_lines_have_links(browser, one):
             for n in (6, 7)
         ]
         assert colors[0] != colors[1]
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('.code'))")
+        assert (
+            page.evaluate("String(getSelection())").rstrip("\n") == '{"a": 1}\n' * 399 + '{"a": 1}'
+        )
         page.emulate_media(media="print")
         assert not page.is_visible(".switch")
         assert page.is_visible(".code")

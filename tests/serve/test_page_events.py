@@ -12,6 +12,7 @@ import pytest
 import vost
 from tests.serve.test_page import page_of
 from tests.support.asgi import request, scope_of
+from tests.support.serving import Running, received
 from vost.serve import files
 
 STREAM = {"Accept": "text/event-stream"}
@@ -216,3 +217,32 @@ async def test_a_server_that_stops_ends_the_stream(store, anyio_backend):
         stop.set()
         assert await stream.message() == {"type": "http.response.body", "body": b""}
         await stream.end()
+
+
+@pytest.mark.slow
+def test_a_real_server_sees_clients_go_and_ends_streams_cleanly():
+    store = asyncio.run(vost.GitStore.memory())
+    app = files(store, "main")
+    wanted = (
+        b"GET /_/events?ref=main HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+    )
+    with Running(app, quiet=True) as running:
+        with running.connect() as connection:
+            connection.sendall(wanted)
+            read_until(connection, b"\n\n")
+            assert app._page._events.streams == 1
+        while app._page._events.streams:  # until the server has seen that the client is gone
+            assert running.get("/").status == 200
+        with running.connect() as connection:
+            connection.sendall(wanted)
+            read_until(connection, b"\n\n")
+            running.stop()
+            assert received(connection) == b"\r\n0\r\n\r\n"
+    asyncio.run(store.close())
+
+
+def read_until(connection, end):
+    """Read up to the end of the first event."""
+    data = b""
+    while not data.partition(b"\r\n\r\n")[2].endswith(end):
+        data += connection.recv(1)

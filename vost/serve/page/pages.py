@@ -48,6 +48,7 @@ _SAFETY: Fields = [
 ]
 _FOREVER = (b"cache-control", b"public, immutable, max-age=31536000")
 _LARGEST_REMEMBERED = 1024 * 1024
+_REMEMBERED_FIELDS = frozenset({"at", "from", "page", "start", "view"})
 _AT_A_TIME = 2
 """So many pages are rendered at a time, in threads: other requests find a free one."""
 _TITLES = {400: "This cannot be answered", 404: "Nothing is here", 413: "This file is too large"}
@@ -96,7 +97,7 @@ class Page:
             return None
         fields = [(b"content-type", found.kind.encode()), _FOREVER]
         tag = f'"{found.digest}"'
-        return await self._sent(asked, found.content, tag, fields)
+        return await self._sent(asked, found.content, tag, fields, keep=True)
 
     async def refs(self, target: RequestTarget, asked: Asked) -> Response:
         """Return the page of all branches and tags."""
@@ -129,13 +130,16 @@ class Page:
         tag = self._tag(look, refs)
         if entity is not None and self._files.has_it(asked.headers, _own_tag(asked, tag)):
             return await self._sent(asked, b"", tag, [*_SAFETY, self._files.cache_control])
+        # What anybody can make up, such as a filter, drives nothing else out of memory.
+        keep = target.query.keys() <= _REMEMBERED_FIELDS
         key = ("page", tag)
         body = self._entities.derived(key)
         if body is None:
             body = await self._made(look, refs)
-            if len(body) <= _LARGEST_REMEMBERED:
-                self._entities.remember_derived(key, body)
-        return await self._sent(asked, body, tag, [*_SAFETY, self._files.cache_control])
+            if keep:
+                self._remember(key, body)
+        fields = [*_SAFETY, self._files.cache_control]
+        return await self._sent(asked, body, tag, fields, keep=keep)
 
     async def error(self, target: RequestTarget, asked: Asked, error: Response) -> Response:
         """Return the page that says what a plain answer says.
@@ -305,7 +309,9 @@ class Page:
             self._assets.render, template, {**urls, **values}, limiter=self._threads
         )
 
-    async def _sent(self, asked: Asked, body: bytes, tag: str | None, fields: Fields) -> Response:
+    async def _sent(
+        self, asked: Asked, body: bytes, tag: str | None, fields: Fields, *, keep: bool = False
+    ) -> Response:
         """Return an answer that is in memory, compressed where the client takes that."""
         fields = [*fields, BY_ENCODING]
         compressed = accepts_gzip(asked.headers.get("accept-encoding"))
@@ -316,17 +322,21 @@ class Page:
                 return BytesAnswer(b"", fields, 304)
         if compressed and len(body) >= SMALLEST_COMPRESSED:
             fields.append((b"content-encoding", b"gzip"))
-            body = await self._compressed(body, tag)
+            body = await self._compressed(body, tag, keep=keep)
         return BytesAnswer(body, fields)
 
-    async def _compressed(self, body: bytes, tag: str | None) -> bytes:
+    async def _compressed(self, body: bytes, tag: str | None, *, keep: bool) -> bytes:
         key = ("page", "gzip", tag)
-        known = self._entities.derived(key) if tag else None
+        known = self._entities.derived(key) if keep else None
         if known is None:
             known = await gzip_bytes(body)
-            if tag and len(body) <= _LARGEST_REMEMBERED:
-                self._entities.remember_derived(key, known)
+            if keep:
+                self._remember(key, known)
         return known
+
+    def _remember(self, key: Hashable, body: bytes) -> None:
+        if len(body) <= _LARGEST_REMEMBERED:
+            self._entities.remember_derived(key, body)
 
 
 def _own_tag(asked: Asked, tag: str) -> str:
