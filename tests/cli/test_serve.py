@@ -124,6 +124,14 @@ def test_options_decide_about_caches_and_sizes(repo):
         assert server.get(missing)[1]["Location"] == f"http://127.0.0.1:9{missing}"
 
 
+def test_browsers_get_a_page_unless_told_otherwise(repo):
+    html = {"Accept": "text/html"}
+    with serving(repo, "serve") as server:
+        assert server.get("/hello.txt", html)[1]["Content-Type"] == "text/html; charset=utf-8"
+    with serving(repo, "serve", "--no-page") as server:
+        assert server.get("/hello.txt", html)[2] == b"hello\n"
+
+
 def test_only_names_of_this_machine_are_answered(repo):
     with serving(repo, "serve", "--allow-host", "files.example") as server:
         port = server.port
