@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -169,8 +170,9 @@ PREPARATIONS: dict[str, Check] = {
 }
 
 
-def watch(tour: Tour, line: str) -> str:
-    """Run the line that never ends until it has seen two changes, then press Ctrl-C."""
+@contextmanager
+def running(tour: Tour, line: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a line that never ends by itself: for the length of a block, or until that is too long."""
     process = subprocess.Popen(
         ["bash", "-c", f"exec {line}"],
         cwd=tour.directory,
@@ -179,49 +181,42 @@ def watch(tour: Tour, line: str) -> str:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
     timer = threading.Timer(TIMEOUT, process.kill)
     timer.start()
-    seen = []
     try:
-        while "Sync: " not in (seen[-1] if seen else ""):
+        yield process
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
+
+
+def watch(tour: Tour, line: str) -> str:
+    """Run the line that watches until it has seen two changes, then press Ctrl-C."""
+    seen = [""]
+    with running(tour, line) as process:
+        assert process.stdout is not None
+        while "Sync: " not in seen[-1]:
             seen.append(process.stdout.readline())
             assert seen[-1], process.communicate()
         (tour.directory / "dir/second").write_text("second")
         seen.append(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate()
-    finally:
-        timer.cancel()
-        process.kill()
     assert (process.returncode, errors) == (0, "")
     return "".join(seen) + rest
 
 
 def serve(tour: Tour, line: str) -> str:
     """Run a server until its clients have got what they ask for, then press Ctrl-C."""
-    process = subprocess.Popen(
-        ["bash", "-c", f"exec {line}"],
-        cwd=tour.directory,
-        env=tour.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    timer = threading.Timer(TIMEOUT, process.kill)
-    timer.start()
-    try:
+    with running(tour, line) as process:
+        assert process.stderr is not None
         banner = process.stderr.readline()
         assert banner.endswith(f" at http://127.0.0.1:{PORT}/\n"), banner
         assert process.stderr.readline() == "Press Ctrl+C to stop.\n"
         CLIENTS[line](tour)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate()
-    finally:
-        timer.cancel()
-        process.kill()
-        process.communicate()
     assert process.returncode == 0
     assert errors.endswith("\nStopped.\n")
     return output
