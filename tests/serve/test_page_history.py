@@ -8,7 +8,7 @@ import vost
 from tests.serve.test_page import HTML, page_of
 from tests.support.asgi import request
 from vost.serve import files
-from vost.serve.page import changes
+from vost.serve.page import changes, frame
 
 
 @pytest.fixture
@@ -262,3 +262,57 @@ async def test_commits_of_other_branches_compare_without_links(store, fs):
     page = await page_of(app, f"/main/hello.txt?view=changes&from={other.commit_hash}")
     assert [line.text for line in page.all("del")] == ["1-x"]
     assert not [url for url in page.links if f"at={other.commit_hash}" in url]
+
+
+async def test_of_many_refs_some_can_be_chosen_and_the_present_one(store, monkeypatch):
+    monkeypatch.setattr(frame, "_MOST_OPTIONS", 3)
+    main = await store.branches["main"]
+    for number in range(5):
+        await store.branches.set(f"b{number}", main)
+    page = await page_of(files(store, all_refs=True), "/main/data")
+    values = [option["value"] for option in page.all("option")][:5]
+    assert values == ["main", "b0", "b1", "b2", "v1"]
+
+
+async def test_a_commit_that_is_not_among_the_newest_can_be_seen_to_be_chosen(store):
+    fs = first = await store.branches["main"]
+    for number in range(40):
+        fs = await fs.write("n", b"%d" % number)
+    page = await page_of(files(store, "main"), f"/?at={first.commit_hash}")
+    values = [option["value"] for option in page.all("option")]
+    assert len(values) == 31
+    (chosen,) = [
+        option["value"] for option in page.all("option") if "selected" in option.attributes
+    ]
+    assert chosen == values[-1] == first.commit_hash
+
+
+async def test_what_is_too_much_to_compare_is_said_to_be(store, monkeypatch):
+    monkeypatch.setattr(changes, "_LARGEST_IN_ALL", 100)
+    fs = await store.branches["main"]
+    await fs.apply({f"f{number}": b"x" * 40 for number in range(4)})
+    text = (await page_of(files(store, "main"), "/?view=changes")).one("main").text
+    assert text.count(changes.TOO_MUCH) == 2
+    monkeypatch.setattr(changes, "SECONDS", -1)
+    text = (await page_of(files(store, "main"), "/data?view=changes&at=")).one("main").text
+    assert "No file differs here." in text
+    text = (await page_of(files(store, "main"), "/f0?view=changes")).one("main").text
+    assert text.count(changes.TOO_MUCH) == 1
+
+
+async def test_submodules_that_differ_are_told_of(tmp_path, git):
+    path = tmp_path / "r.git"
+    async with await vost.GitStore.open(path, create=True) as made:
+        fs = await (await made.branches["main"]).write("a", b"x")
+        entry = f"160000,{fs.commit_hash},sub"
+        git(path, "read-tree", fs.commit_hash)
+        git(path, "update-index", "--add", "--cacheinfo", entry)
+        tree = git(path, "write-tree")
+        git(
+            path,
+            "update-ref",
+            "refs/heads/main",
+            git(path, "commit-tree", tree, "-p", fs.commit_hash, "-m", "sub"),
+        )
+        page = await page_of(files(made, "main"), "/?view=changes")
+        assert "sub: a submodule differs" in page.one("main").text

@@ -85,6 +85,7 @@ class Page:
         self._assets = assets()
         self._events = Events(store, shown, entities)
         self._threads = CapacityLimiter(_AT_A_TIME)
+        self._slow = CapacityLimiter(1)  # of what takes long, so that other pages need not wait
 
     async def beside(self, target: RequestTarget, asked: Asked) -> Response | None:
         """Return what pages load beside themselves; ``None``: the path means something else."""
@@ -224,7 +225,7 @@ class Page:
             return "history.html", await historypage.history(self._store, look)
         if look.view == "changes":
             found, contents = await changes.changes(self._store, self._shown, look)
-            lines = await to_thread.run_sync(changes.compared, contents, limiter=self._threads)
+            lines = await to_thread.run_sync(changes.compared, contents, limiter=self._slow)
             if entity is None and not found["files"]:
                 raise NothingShownError(f"Not found: {look.place.path}")
             return "changes.html", {**found, "compared": lines}
@@ -255,7 +256,7 @@ class Page:
         )
         known = self._entities.derived(key)
         if known is None:
-            html = await to_thread.run_sync(markup.rendered, text, around, limiter=self._threads)
+            html = await to_thread.run_sync(markup.rendered, text, around, limiter=self._slow)
             known = html.encode()
             self._entities.remember_derived(key, known)
         return Markup(known.decode())  # as it was made above
