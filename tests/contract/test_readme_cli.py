@@ -172,7 +172,7 @@ PREPARATIONS: dict[str, Check] = {
 
 @contextmanager
 def running(tour: Tour, line: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a line that never ends by itself: for the length of a block, or until that is too long."""
+    """Run a line that never ends by itself: for a block, or until that takes too long."""
     process = subprocess.Popen(
         ["bash", "-c", f"exec {line}"],
         cwd=tour.directory,
