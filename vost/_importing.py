@@ -74,7 +74,8 @@ class ImportOperations(Snapshot):
             exclude: What to leave out.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
-                of a directory, nor a directory that of a file; of two sources with the same path
+                of a directory, nor a directory that of a file, and nothing that of a submodule,
+                which stays with ``delete`` too, with a warning. Of two sources with the same path
                 the first counts, with a warning; and a source may be a link that leads nowhere.
             parents: Further parents, as for ``write``.
             progress: Called a few times a second with how far the work is.
@@ -86,8 +87,9 @@ class ImportOperations(Snapshot):
         Raises:
             FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
             NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
-                if a file of the repository is in the way.
-            IsADirectoryError: With ``strict``, if a directory of the repository is.
+                if a file of the repository is in the way, and with ``delete`` if ``dest`` is a
+                submodule.
+            IsADirectoryError: With ``strict``, if a directory or submodule of the repository is.
             OSError: If a file cannot be read, or changes while it is read.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path, mode or message is invalid, or a parent is of another store.
@@ -137,6 +139,8 @@ class ImportOperations(Snapshot):
     ) -> FS:
         """Make a directory of the branch equal to a local directory, in one commit.
 
+        Submodules stay: where one is in the way, there is a warning in ``changes``.
+
         Args:
             local_path: The local directory, with a slash at its end or without.
             repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
@@ -160,7 +164,7 @@ class ImportOperations(Snapshot):
 
         Raises:
             FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
-            NotADirectoryError: If it is no directory.
+            NotADirectoryError: If it is no directory, or ``repo_path`` is a submodule.
             OSError: If a file cannot be read, or changes while it is read.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or message is invalid, or a parent is of another store.

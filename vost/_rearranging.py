@@ -123,8 +123,9 @@ class RearrangeOperations(Snapshot):
             mode: File mode for all regular files; ``None``: each its own.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
-                of a directory, nor a directory that of a file; and of two sources with the same
-                path the first counts, with a warning, not the last.
+                of a directory, nor a directory that of a file, and nothing that of a submodule,
+                which stays with ``delete`` too, with a warning. Of two sources with the same path
+                the first counts, with a warning, not the last.
             dry_run: Change nothing; ``changes`` of the result says what would be done. Without
                 ``delete`` it takes all that exists for an update.
             message: Commit message, as for ``write``.
@@ -137,8 +138,8 @@ class RearrangeOperations(Snapshot):
         Raises:
             FileNotFoundError: If a source does not exist.
             NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
-                if a file is in the way.
-            IsADirectoryError: With ``strict``, if a directory is in the way.
+                if a file is in the way, and with ``delete`` if ``dest`` is a submodule.
+            IsADirectoryError: With ``strict``, if a directory or submodule is in the way.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or mode is invalid, or a snapshot is not of this repository.
             PermissionError: If this snapshot is read-only, unless it is a dry run.

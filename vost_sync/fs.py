@@ -766,7 +766,8 @@ class FS(Facade["vost.FS"]):
             exclude: What to leave out.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
-                of a directory, nor a directory that of a file; of two sources with the same path
+                of a directory, nor a directory that of a file, and nothing that of a submodule,
+                which stays with ``delete`` too, with a warning. Of two sources with the same path
                 the first counts, with a warning; and a source may be a link that leads nowhere.
             parents: Further parents, as for ``write``.
             progress: Called a few times a second with how far the work is.
@@ -778,8 +779,9 @@ class FS(Facade["vost.FS"]):
         Raises:
             FileNotFoundError: If a source does not exist, or a file vanishes meanwhile.
             NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
-                if a file of the repository is in the way.
-            IsADirectoryError: With ``strict``, if a directory of the repository is.
+                if a file of the repository is in the way, and with ``delete`` if ``dest`` is a
+                submodule.
+            IsADirectoryError: With ``strict``, if a directory or submodule of the repository is.
             OSError: If a file cannot be read, or changes while it is read.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path, mode or message is invalid, or a parent is of another store.
@@ -829,6 +831,8 @@ class FS(Facade["vost.FS"]):
     ) -> FS:
         """Make a directory of the branch equal to a local directory, in one commit.
 
+        Submodules stay: where one is in the way, there is a warning in ``changes``.
+
         Args:
             local_path: The local directory, with a slash at its end or without.
             repo_path: The directory of the repository; ``""``: the root. A file there is replaced.
@@ -852,7 +856,7 @@ class FS(Facade["vost.FS"]):
 
         Raises:
             FileNotFoundError: If ``local_path`` does not exist, or a file vanishes meanwhile.
-            NotADirectoryError: If it is no directory.
+            NotADirectoryError: If it is no directory, or ``repo_path`` is a submodule.
             OSError: If a file cannot be read, or changes while it is read.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or message is invalid, or a parent is of another store.
@@ -1108,8 +1112,9 @@ class FS(Facade["vost.FS"]):
             mode: File mode for all regular files; ``None``: each its own.
             exact: ``dest`` is not a directory but the name that the one source gets.
             strict: Lose nothing by accident. Without ``delete``, a file does not take the place
-                of a directory, nor a directory that of a file; and of two sources with the same
-                path the first counts, with a warning, not the last.
+                of a directory, nor a directory that of a file, and nothing that of a submodule,
+                which stays with ``delete`` too, with a warning. Of two sources with the same path
+                the first counts, with a warning, not the last.
             dry_run: Change nothing; ``changes`` of the result says what would be done. Without
                 ``delete`` it takes all that exists for an update.
             message: Commit message, as for ``write``.
@@ -1122,8 +1127,8 @@ class FS(Facade["vost.FS"]):
         Raises:
             FileNotFoundError: If a source does not exist.
             NotADirectoryError: If a source ends in a slash and is no directory; with ``strict``,
-                if a file is in the way.
-            IsADirectoryError: With ``strict``, if a directory is in the way.
+                if a file is in the way, and with ``delete`` if ``dest`` is a submodule.
+            IsADirectoryError: With ``strict``, if a directory or submodule is in the way.
             RuntimeError: With ``ignore_errors``, if everything failed (``AllFailedError``).
             ValueError: If a path or mode is invalid, or a snapshot is not of this repository.
             PermissionError: If this snapshot is read-only, unless it is a dry run.

@@ -12,6 +12,8 @@ from vost_sync import GitStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.gitcli import Git
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -39,3 +41,17 @@ def vost(repository: Path) -> Vost:
 def store(repository: Path) -> GitStore:
     """Make the repository, with an empty branch ``main``."""
     return GitStore.open(repository)
+
+
+@pytest.fixture
+def submodule(store: GitStore, repository: Path, git: Git) -> str:
+    """Put a submodule at ``sub`` and ``lib/inner``, beside ``a.txt``; return the id that it has."""
+    fs = store.branches["main"].write("a.txt", b"a")
+    commit, blob = fs.commit_hash, fs.object_hash("a.txt")
+    link = f"160000 commit {commit}"
+    lib = git(repository, "mktree", "--missing", stdin=f"{link}\tinner\n")
+    lines = f"100644 blob {blob}\ta.txt\n{link}\tsub\n040000 tree {lib}\tlib\n"
+    tree = git(repository, "mktree", "--missing", stdin=lines)
+    made = git(repository, "commit-tree", tree, "-p", "main", "-m", "with submodules")
+    git(repository, "update-ref", "refs/heads/main", made)
+    return commit

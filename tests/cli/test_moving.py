@@ -374,20 +374,6 @@ def test_mv_moves_what_is_named_twice_once(vost: Vost, store: GitStore) -> None:
 # --- submodules
 
 
-@pytest.fixture
-def submodule(store: GitStore, repository: Path, git: Git) -> str:
-    """Put a submodule at ``sub`` and at ``lib/inner`` of ``main``; return the id that it has."""
-    commit = store.branches["main"].commit_hash
-    blob = git(repository, "rev-parse", "main:a.txt")
-    link = f"160000 commit {commit}"
-    lib = git(repository, "mktree", "--missing", stdin=f"{link}\tinner\n")
-    lines = f"100644 blob {blob}\ta.txt\n{link}\tsub\n040000 tree {lib}\tlib\n"
-    tree = git(repository, "mktree", "--missing", stdin=lines)
-    made = git(repository, "commit-tree", tree, "-p", "main", "-m", "with submodules")
-    git(repository, "update-ref", "refs/heads/main", made)
-    return commit
-
-
 @pytest.mark.parametrize(
     "arguments, gone",
     [

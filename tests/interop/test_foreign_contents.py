@@ -17,6 +17,7 @@ from tests.interop.building import (
 )
 from tests.support.faces import collect
 from tests.support.gitcli import assert_fsck_clean
+from tests.support.localtrees import make_tree
 from vost import (
     FileType,
     GitStore,
@@ -142,6 +143,31 @@ async def test_submodule_is_left_out_of_copies_with_a_warning(
             assert len(copied.changes.add) == 1
         fs = copied
     assert "160000" not in git(with_submodule, "ls-tree", "-r", "main:n")
+    await store.close()
+    assert_fsck_clean(with_submodule)
+
+
+@pytest.mark.parametrize("way", ["disk", "repository"])
+async def test_submodule_is_replaced_by_a_copy_that_is_not_strict(
+    git: Git, with_submodule: Path, tmp_path: Path, way: str
+) -> None:
+    store = await GitStore.open(with_submodule)
+    fs = await store.branches["main"]
+    local = tmp_path / "local"
+    make_tree(local, {"file/sub": b"1", "below/sub/x": b"1"})
+    other = await (await store.branches.create("other")).copy_in(f"{local}/", "")
+    for source in ("file/", "below/"):
+        for preview in (True, False):
+            if way == "disk":
+                done = await fs.copy_in(f"{local}/{source}", "lib", dry_run=preview)
+            else:
+                done = await fs.copy_from_refs([other], [source], "lib", dry_run=preview)
+            assert done.changes is not None
+            changes = {entry.path.removeprefix("lib/") for entry in done.changes.update}
+            assert changes == ({"sub"} if source == "file/" else set()), done.changes
+        assert "160000" not in git(with_submodule, "ls-tree", "-r", done.commit_hash)
+        git(with_submodule, "update-ref", "refs/heads/main", fs.commit_hash)
+        fs = await store.branches["main"]
     await store.close()
     assert_fsck_clean(with_submodule)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vost._engine.lookup import canonical_mode, entries, find, walk_files
+from vost._engine.comparing import changed_entry
+from vost._engine.lookup import canonical_mode, entries, find, find_entry, walk_files
 from vost._engine.trees import Entry
-from vost._model.changes import ChangeError, ChangeReport, FileEntry
+from vost._model.changes import ChangeError, ChangeReport
 from vost._model.errors import (
     AllFailedError,
     InvalidPathError,
@@ -15,10 +16,11 @@ from vost._model.errors import (
     PathNotFoundError,
 )
 from vost._model.paths import decode_name, normalize_writable_path, parents_of
-from vost._model.types import MODE_LINK, MODE_TREE
+from vost._model.types import MODE_GITLINK, MODE_LINK, MODE_TREE
 from vost._transfer.failures import all_failed
 from vost._transfer.rearranging import report_on
 from vost._transfer.sources import below
+from vost._transfer.submodules import KEPT, submodule_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +70,7 @@ class Copy:
         self._report = ChangeReport()
         self._wanted: dict[str, Entry] = {}
         self._directories: set[str] = set()
+        self._kept: set[str] = set()
 
     def preview(self) -> ChangeReport:
         """Return what would be done. Without ``delete``, what exists counts as an update."""
@@ -75,9 +78,9 @@ class Copy:
         if self._request.delete:
             return self._carry_out(due)
         for path, entry in due.items():
-            is_new = find(self._grafting, self._base, path) is None
+            is_new = find_entry(self._grafting, self._base, path) is None
             changed = self._report.add if is_new else self._report.update
-            changed.append(FileEntry.from_mode(path, entry.mode))
+            changed.append(changed_entry(path, entry.mode, None))
         return self._report
 
     def run(self) -> ChangeReport:
@@ -102,6 +105,7 @@ class Copy:
 
     def _plan(self) -> dict[str, Entry]:
         """Find out what goes where; return what is to be put."""
+        self._check_destination()
         for root, source in self._request.sources:
             try:
                 for path, target, entry in self._files(root, source):
@@ -117,6 +121,13 @@ class Copy:
                 del self._wanted[path]
                 self._fail(path, error)
         return due
+
+    def _check_destination(self) -> None:
+        """Refuse to make a directory equal to another one that is, or would be in, a submodule."""
+        request = self._request
+        blocking = _blocking(self._grafting, self._base, f"{request.dest}/")
+        if request.delete and blocking is not None and blocking[1].mode == MODE_GITLINK:
+            raise PathNotDirectoryError(f"Not a directory: {blocking[0]}")
 
     def _files(self, root: Oid, source: Source) -> Iterator[tuple[str, str, Entry]]:
         """Yield what a source has: path, place to go to, and entry of each file and link."""
@@ -168,22 +179,40 @@ class Copy:
         """Tell whether what is at a path is left alone.
 
         Raises:
-            PathIsDirectoryError: If a directory would have to go, which must not be lost.
+            PathIsDirectoryError: If a directory or submodule would have to go, which must not be
+                lost.
             PathNotDirectoryError: If a file would have to go for a directory, likewise.
         """
         request = self._request
-        old = find(self._grafting, self._base, path)
+        old = find_entry(self._grafting, self._base, path)
         blocking = None if old is not None else _blocking(self._grafting, self._base, path)
         if request.ignore_existing and not request.delete:
             return old is not None or blocking is not None
         if request.ignore_existing and old is not None and old.mode != MODE_TREE:
             return True
-        if request.strict and not request.delete:
+        if request.delete:
+            return self._keeps_submodule(path, old, blocking)
+        if request.strict:
             if blocking is not None:
-                raise PathNotDirectoryError(f"Not a directory: {blocking}")
+                raise PathNotDirectoryError(f"Not a directory: {blocking[0]}")
             if old is not None and old.mode == MODE_TREE:
                 raise PathIsDirectoryError(f"Is a directory: {path}")
+            if old is not None and old.mode == MODE_GITLINK:
+                raise PathIsDirectoryError(f"Is a submodule: {path}")
         return False
+
+    def _keeps_submodule(
+        self, path: str, old: Entry | None, blocking: tuple[str, Entry] | None
+    ) -> bool:
+        """Tell whether a submodule is in the way, which is not deleted; warn of each once."""
+        place, entry = (path, old) if blocking is None else blocking
+        submodule = None if entry is None else submodule_in(self._grafting, entry, place)
+        if submodule is None:
+            return False
+        if place not in self._kept:
+            self._kept.add(place)
+            self._report.warnings.append(ChangeError(submodule, KEPT))
+        return True
 
     def _leftovers(self) -> list[str]:
         """Return the files at or below the destination that no source has."""
@@ -194,7 +223,11 @@ class Copy:
         if there.mode != MODE_TREE:
             return [] if dest in self._wanted else [dest]
         files = walk_files(self._grafting, there.oid, dest)
-        return [path for path, _ in files if path not in self._wanted]
+        return [
+            path
+            for path, _ in files
+            if path not in self._wanted and self._kept.isdisjoint(parents_of(path))
+        ]
 
     def _fail(self, path: str, error: OSError) -> None:
         if not self._request.ignore_errors:
@@ -202,12 +235,12 @@ class Copy:
         self._report.errors.append(ChangeError(path, str(error)))
 
 
-def _blocking(reader: Reader, root: Oid, path: str) -> str | None:
-    """Return the file that is in the place of a directory above ``path``, if there is one."""
+def _blocking(reader: Reader, root: Oid, path: str) -> tuple[str, Entry] | None:
+    """Return the file or submodule in the place of a directory above ``path``, if there is one."""
     for parent in parents_of(path):
-        entry = find(reader, root, parent)
+        entry = find_entry(reader, root, parent)
         if entry is None:
             return None
         if entry.mode != MODE_TREE:
-            return parent
+            return parent, entry
     return None

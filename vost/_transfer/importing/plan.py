@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from vost._model.changes import ChangeError, ChangeReport, FileEntry
+from vost._engine.comparing import changed_entry
+from vost._model.changes import ChangeError, ChangeReport
 from vost._model.errors import AllFailedError
 from vost._transfer.failures import all_failed
 
@@ -32,7 +33,7 @@ class PlannedFile(NamedTuple):
 
 
 class PlannedRemoval(NamedTuple):
-    """One file or link of the repository that goes.
+    """One file, link or submodule of the repository that goes.
 
     Attributes:
         path: Where, from the root of the repository.
@@ -124,10 +125,10 @@ class ImportPlan:
         report = ChangeReport(errors=list(self.errors), warnings=list(self.warnings))
         for path, entry, local, _, is_new in self.files:
             changed = report.add if is_new else report.update
-            changed.append(FileEntry.from_mode(path[start:], entry.mode, local))
+            changed.append(changed_entry(path[start:], entry.mode, local))
         prefix = self.dest + "/" if start else ""
         for path, mode, _ in self.removals:
             # The destination itself, or a file above it, is below nothing.
             shown = path[start:] if path.startswith(prefix) else path
-            report.delete.append(FileEntry.from_mode(shown, mode, path))
+            report.delete.append(changed_entry(shown, mode, path))
         return report

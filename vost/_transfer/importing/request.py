@@ -46,7 +46,10 @@ class ImportRequest(NamedTuple):
 
     @property
     def refuses_clashes(self) -> bool:
-        """Whether a file must not take the place of a directory, nor a directory that of a file."""
+        """Whether a file must not take the place of a directory, nor a directory that of a file.
+
+        Nor may anything take the place of a submodule.
+        """
         return self.strict and not self.delete
 
 

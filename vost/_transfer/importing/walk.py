@@ -16,15 +16,16 @@ from vost._engine.localfiles import (
     identity_of,
     kind_of,
 )
-from vost._engine.lookup import canonical_mode, find, walk_files
+from vost._engine.lookup import canonical_mode, find_entry, walk_files
 from vost._engine.trees import Entry, mode_of
 from vost._model.errors import PathIsDirectoryError, PathNotDirectoryError
 from vost._model.objects import ZERO_OID
 from vost._model.paths import decode_names, encode_path, is_dotgit
 from vost._model.progress import Progress
-from vost._model.types import MODE_BLOB, MODE_EXECUTABLE, MODE_LINK, MODE_TREE
+from vost._model.types import MODE_BLOB, MODE_EXECUTABLE, MODE_GITLINK, MODE_LINK, MODE_TREE
 from vost._transfer.exclude import WalkRules
 from vost._transfer.sources import below as below_path
+from vost._transfer.submodules import KEPT, submodule_in
 
 from .leftovers import Judge, LeftoverWalk
 from .listing import Listing, choose, joined, open_listing
@@ -61,8 +62,9 @@ class Place:
         tree: Its tree in the snapshot; ``None``: there is none.
         pours: The local directories that are poured in.
         landing: What sources name in it or below it, if they do.
-        blocked_by: The file of the snapshot at its path, or at one above it, that goes as soon as
-            something is put below; shared with the places below, empty when it was reported.
+        blocked_by: The file or submodule of the snapshot at its path, or at one above it, that
+            goes as soon as something is put below; shared with the places below, empty when it
+            was reported.
         keep_all: Whether nothing in it is removed, because not all that belongs there is known.
         below: The local directories that are poured into the directories in it, by name.
         olds: What the snapshot has in the place of those.
@@ -72,7 +74,7 @@ class Place:
     tree: Oid | None
     pours: list[Pour]
     landing: Landing | None
-    blocked_by: list[tuple[str, int]] = field(default_factory=list)
+    blocked_by: list[tuple[str, Entry]] = field(default_factory=list)
     keep_all: bool = False
     below: dict[str, list[Pour]] = field(default_factory=dict)
     olds: dict[str, TreeRow] = field(default_factory=dict)
@@ -107,6 +109,12 @@ class _Found(NamedTuple):
     def target(self) -> str:
         """The path by which system calls find it."""
         return self.local if self.directory is None else self.name
+
+    @property
+    def old_file(self) -> Entry | None:
+        """What the snapshot has there, if it is a file or link."""
+        old = self.old
+        return None if old is None or old.mode in (MODE_TREE, MODE_GITLINK) else old
 
 
 class Walk:
@@ -145,12 +153,14 @@ class Walk:
         self._check = check
         self._forced = None if request.mode is None else _MODE_TEXTS[request.mode]
         self._own = identity_of(repository.git_dir)
+        self._kept: set[str] = set()
         self._changes = LastChanges(repository, base, check)
 
     def run(self, top: Landing) -> None:
         """Walk through everything that lands at or below the destination.
 
         Raises:
+            NotADirectoryError: If a submodule is the destination, or above it, and stays.
             OSError: If something cannot be read, unless errors are ignored.
         """
         pending = [self._top(top)]
@@ -164,12 +174,14 @@ class Walk:
         place = Place(dest, None, landing.pours, landing, keep_all=landing.keep_all)
         path = dest
         while True:
-            entry = find(self._repository, self._base.tree, path)
+            entry = find_entry(self._repository, self._base.tree, path)
             if entry is not None:
                 break
             path = path.rpartition("/")[0]
+        if entry.mode == MODE_GITLINK and self._request.delete:
+            raise PathNotDirectoryError(f"Not a directory: {path}")
         if entry.mode != MODE_TREE:
-            place.blocked_by.append((path, entry.mode))
+            place.blocked_by.append((path, entry))
         elif path == dest:
             place.tree = entry.oid
         return place
@@ -182,8 +194,10 @@ class Walk:
             files, landings = self._choice(place, listings)
             known = self._known(place, listings, [*files, *landings])
             removes = request.delete and not place.keep_all
-            if removes and place.blocked_by and place.blocked_by[0][0] == place.path:
-                self._unblock(place, is_swallowed=False)
+            if removes and place.blocked_by:
+                path, blocking = place.blocked_by[0]
+                if path == place.path and blocking.mode != MODE_GITLINK:
+                    self._unblock(place, is_swallowed=False)
             for listing in listings:
                 self._entries(place, listing, known)
             for name, file in files.items():
@@ -381,7 +395,9 @@ class Walk:
             self._plan.done += 1
             return
         if self._request.refuses_clashes:
-            self._refuse_clash(place, found)
+            _refuse_clash(place, found)
+        if delete and self._keeps_submodule(place, found):
+            return
         if self._request.by_existence:
             kind = MODE_LINK if stat.S_ISLNK(mode) else self._mode(found.status)
             self._put(place, found, Entry(kind, ZERO_OID))
@@ -392,27 +408,32 @@ class Walk:
             return
         self._put(place, found, entry)
 
-    def _refuse_clash(self, place: Place, found: _Found) -> None:
+    def _keeps_submodule(self, place: Place, found: _Found) -> bool:
+        """Tell whether a submodule is in the way, which is not deleted; warn of each once."""
+        path, entry = place.at(found.name), found.old
         if place.blocked_by:
-            raise PathNotDirectoryError(f"Not a directory: {place.blocked_by[0][0]}")
-        if found.old is not None and found.old.mode == MODE_TREE:
-            raise PathIsDirectoryError(f"Is a directory: {place.at(found.name)}")
+            path, entry = place.blocked_by[0]
+        submodule = None if entry is None else submodule_in(self._repository, entry, path)
+        if submodule is None:
+            return False
+        if path not in self._kept:
+            self._kept.add(path)
+            self._plan.warn(submodule, KEPT)
+        return True
 
     def _link(self, found: _Found) -> Entry:
         target = os.fsencode(os.readlink(found.target, dir_fd=found.directory))
-        return Entry(MODE_LINK, self._reader.link(target, found.old))
+        return Entry(MODE_LINK, self._reader.link(target, found.old_file))
 
     def _regular(self, place: Place, found: _Found) -> Entry:
         oid = self._known_content(place, found)
         if oid is not None:
             return Entry(self._mode(found.status), oid)
         flags = OPEN_FLAGS | (0 if self._request.follow_symlinks else NO_FOLLOW)
-        old = found.old
         descriptor = os.open(found.target, flags, dir_fd=found.directory)
         try:
-            compared = old if old is not None and old.mode != MODE_TREE else None
             size, tick = found.status.st_size, partial(self._tell, found.local)
-            read = self._reader.read(descriptor, found.local, size, compared, tick)
+            read = self._reader.read(descriptor, found.local, size, found.old_file, tick)
         finally:
             os.close(descriptor)
         if found.record is not None and read.lasting:
@@ -458,13 +479,13 @@ class Walk:
         plan.files.append(PlannedFile(path, entry, found.local, found.order, is_new))
         plan.done += 1
         if old is not None and old.mode == MODE_TREE:
-            for swallowed, gone in walk_files(self._repository, old.oid, path):
+            for swallowed, gone in walk_files(self._repository, old.oid, path, submodules=True):
                 plan.removals.append(PlannedRemoval(swallowed, gone.mode, is_swallowed=True))
 
     def _unblock(self, place: Place, *, is_swallowed: bool) -> None:
         while place.blocked_by:
-            path, mode = place.blocked_by.pop()
-            self._plan.removals.append(PlannedRemoval(path, mode, is_swallowed))
+            path, entry = place.blocked_by.pop()
+            self._plan.removals.append(PlannedRemoval(path, entry.mode, is_swallowed))
 
     # -- directories --------------------------------------------------------------------
 
@@ -489,7 +510,7 @@ class Walk:
             elif old.mode == MODE_TREE:
                 child.tree = old.oid
             else:
-                child.blocked_by = [(child.path, old.mode)]
+                child.blocked_by = [(child.path, old)]
             places.append(child)
         return places
 
@@ -509,7 +530,7 @@ class Walk:
         walk = LeftoverWalk(self._repository, self._plan, self._check)
         for name, row in known.items():
             old = _old_entry(row)
-            if old is not None and name not in kept:
+            if old is not None and old.mode != MODE_GITLINK and name not in kept:
                 walk.remove(place.at(name), name, old, judges)
 
     # -- troubles -----------------------------------------------------------------------
@@ -528,15 +549,25 @@ class Walk:
         return Progress("importing", self._plan.done, None, self._reader.bytes, local)
 
 
+def _refuse_clash(place: Place, found: _Found) -> None:
+    if place.blocked_by:
+        raise PathNotDirectoryError(f"Not a directory: {place.blocked_by[0][0]}")
+    if found.old is not None and found.old.mode == MODE_TREE:
+        raise PathIsDirectoryError(f"Is a directory: {place.at(found.name)}")
+    if found.old is not None and found.old.mode == MODE_GITLINK:
+        raise PathIsDirectoryError(f"Is a submodule: {place.at(found.name)}")
+
+
 def _own_mode(status: os.stat_result) -> int:
     return MODE_EXECUTABLE if status.st_mode & 0o111 else MODE_BLOB
 
 
 def _old_entry(row: TreeRow | None) -> Entry | None:
-    """Return what a tree has, as the rest of vost sees it."""
+    """Return what a tree has, as the rest of vost sees it, and submodules too."""
     if row is None:
         return None
-    mode = canonical_mode(mode_of(row[0]))
+    given = mode_of(row[0])
+    mode = given if given == MODE_GITLINK else canonical_mode(given)
     return None if mode is None else Entry(mode, row[2])
 
 
