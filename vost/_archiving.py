@@ -71,7 +71,7 @@ class ArchiveOperations(Snapshot):
 
             pieces = export(self._repository, commit, selected, chosen, check, report)
             if isinstance(place, str):
-                write_whole_file(place, pieces)
+                write_whole_file(place, pieces, check)
             else:
                 write_to_file(place, pieces)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,39 @@ def test_interrupt_ends_a_wait_for_a_reader(vost: Vost, store: GitStore, pipe: P
     with pipe.open("rb"):  # waits until the other end is open
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=TIMEOUT) == 130
+    process.communicate(timeout=TIMEOUT)
+
+
+def test_bundle_goes_through_a_named_pipe(
+    vost: Vost, store: GitStore, pipe: Path, here: Path, git: Git
+) -> None:
+    store.branches["main"].write("f", os.urandom(1_000_000))
+    process = vost.start("backup", "pipe", "--format", "bundle")
+    (here / "b").write_bytes(pipe.read_bytes())
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, err) == (0, b"")
+    assert "refs/heads/main" in git(vost.repository, "bundle", "verify", str(here / "b"))
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_ends_a_wait_for_a_reader_of_a_bundle(
+    vost: Vost,
+    store: GitStore,
+    pipe: Path,
+    number: signal.Signals,
+    code: int,
+    is_open: bool,
+) -> None:
+    store.branches["main"].write("f", os.urandom(1_000_000))
+    process = vost.start("-v", "backup", "pipe", "--format", "bundle")
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"counting objects")  # next it opens the pipe
+    with pipe.open("rb", buffering=0) if is_open else nullcontext() as reader:
+        if reader is not None:
+            assert reader.read(1) == b"#"  # and nobody reads on: the pipe fills up
+        process.send_signal(number)
+        assert process.wait(timeout=TIMEOUT) == code
     process.communicate(timeout=TIMEOUT)
 
 

@@ -92,7 +92,7 @@ class BundleExport:
         if not self._options.dry_run:
             oids = [reached.oid for reached in missing_objects(source, targets, (), self._check)]
             self._lines(b"counting objects: %d, done.\n" % (len(oids) + len(self._made)))
-            write_whole_file(self._path, self._chunks(picked, oids))
+            write_whole_file(self._path, self._chunks(picked, oids), self._check)
         return diff
 
     def commit(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import selectors
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +17,21 @@ from .directories import sync_directory
 from .temporary import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+_PATIENCE = 0.05
+"""Seconds between two looks whether the caller was cancelled, while nobody reads a pipe."""
 
 
-def write_whole_file(path: str, pieces: Iterable[bytes]) -> None:
+def write_whole_file(path: str, pieces: Iterable[bytes], check: Callable[[], None]) -> None:
     """Write pieces to a file that appears when it is complete, durably; until then, the old stays.
 
     A device, a pipe or a file that is open already (``/dev/stdout``) is written to as it is.
+
+    Args:
+        path: The file.
+        pieces: What it is to contain.
+        check: Called while nobody reads a pipe; raises when the caller was cancelled.
 
     Raises:
         PathIsDirectoryError: If ``path`` is a directory.
@@ -31,6 +42,9 @@ def write_whole_file(path: str, pieces: Iterable[bytes]) -> None:
     mode = _mode_of(target)
     if mode is not None and stat.S_ISDIR(mode):
         raise PathIsDirectoryError(f"Is a directory: {str(target)!r} (a file was expected)")
+    if mode is not None and stat.S_ISFIFO(mode):
+        _write_pipe(target, pieces, check)
+        return
     if mode is not None and (not stat.S_ISREG(mode) or _is_open(target)):
         with target.open("wb", buffering=0) as file:
             for piece in pieces:
@@ -53,6 +67,35 @@ def write_whole_file(path: str, pieces: Iterable[bytes]) -> None:
         raise
     with suppress(OSError):  # the file is there; not every file system can do more
         sync_directory(str(target.parent))
+
+
+def _write_pipe(target: Path, pieces: Iterable[bytes], check: Callable[[], None]) -> None:
+    """Write to a pipe, never waiting inside of the system: no cancellation ends that."""
+    while (pipe := _open_pipe(target)) is None:
+        check()
+        time.sleep(_PATIENCE)
+    try:
+        with selectors.DefaultSelector() as ready:
+            ready.register(pipe, selectors.EVENT_WRITE)
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    check()
+                    if ready.select(_PATIENCE):
+                        with suppress(BlockingIOError):
+                            rest = rest[os.write(pipe, rest) :]
+    finally:
+        os.close(pipe)
+
+
+def _open_pipe(target: Path) -> int | None:
+    """Open a pipe to write to; ``None``: nobody reads it yet."""
+    try:
+        return os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None
 
 
 def _mode_of(target: Path) -> int | None:

@@ -7,7 +7,6 @@ replace them. A wait for input ends at once when the command is cancelled.
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import os
 import stat
@@ -25,8 +24,6 @@ T = TypeVar("T")
 
 CHUNK = 1 << 18
 """Bytes that are read and written at a time."""
-
-_READER_DELAY = 0.05
 
 
 async def stdin_chunks() -> AsyncGenerator[bytes, None]:
@@ -82,21 +79,6 @@ async def write_stdout(chunk: bytes) -> None:
     file = aiofiles.threadpool.wrap(sys.stdout.buffer)
     await file.write(chunk)
     await file.flush()
-
-
-async def write_pipe(local_path: str, pieces: AsyncIterator[bytes]) -> None:
-    """Write to a named pipe, as soon as somebody reads it.
-
-    Raises:
-        OSError: If it cannot be opened, or nobody reads it any more.
-    """
-    while (pipe := _begun(local_path)) is None:  # noqa: ASYNC110 - nothing tells of a reader
-        await asyncio.sleep(_READER_DELAY)
-    try:
-        async for piece in pieces:
-            await _write_all(pipe, piece)
-    finally:
-        os.close(pipe)
 
 
 async def file_chunks(local_path: str) -> AsyncIterator[bytes]:
@@ -191,16 +173,6 @@ def _descriptor(file: BinaryIO) -> int | None:
     try:
         return file.fileno()
     except (AttributeError, OSError, io.UnsupportedOperation):
-        return None
-
-
-def _begun(local_path: str) -> int | None:
-    """Open a named pipe to write to; ``None``: nobody reads it yet."""
-    try:
-        return os.open(local_path, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
         return None
 
 

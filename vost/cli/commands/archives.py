@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from contextlib import aclosing
 from functools import wraps
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar, cast
@@ -215,16 +214,12 @@ async def _export(
     await _warn_of_submodules(fs)
     with progress_bar(session) as show:
         counter = _Counter(show)
-        is_stdout = file == STANDARD_STREAM
-        if not (is_stdout or _is_pipe(file)):
-            await fs.archive_out(file, format=chosen, progress=counter)
-        else:
+        if file == STANDARD_STREAM:
             async with aclosing(fs.archive(chosen, progress=counter)) as pieces:
-                if is_stdout:
-                    async for piece in pieces:
-                        await streams.write_stdout(piece)
-                else:
-                    await streams.write_pipe(file, pieces)
+                async for piece in pieces:
+                    await streams.write_stdout(piece)
+        else:
+            await fs.archive_out(file, format=chosen, progress=counter)
     session.say(f"Wrote {counter.done} file(s) to {file}")
 
 
@@ -336,13 +331,6 @@ def _check_readable(file: str) -> None:
     if os.path.isfile(file):  # what is in a pipe can be read once only
         with open(file, "rb"):
             pass
-
-
-def _is_pipe(file: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(file).st_mode)
-    except OSError:
-        return False
 
 
 def _may_be_read_again(file: str) -> bool:
