@@ -1,4 +1,4 @@
-"""Archives through pipes: read as they come, and Ctrl-C ends the wait at once; faster writers."""
+"""Archives, bundles and patterns through pipes: Ctrl-C ends a wait at once; faster writers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import threading
-from contextlib import nullcontext
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,48 @@ def test_interrupt_ends_a_wait_for_a_writer(vost: Vost, tmp_path: Path, command:
     _, err = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, err) == (130, b"\nAborted!\n")
     assert os.listdir(tmp_path) == ["here"]
+
+
+# --- patterns
+
+
+def opened(process: subprocess.Popen[bytes], pipe: Path) -> None:
+    """Wait until a process has a pipe open."""
+    until = time.monotonic() + TIMEOUT
+    while str(pipe.resolve()) not in open_files(process.pid):
+        assert process.poll() is None
+        assert time.monotonic() < until
+
+
+def open_files(number: int) -> set[str]:
+    found = set()
+    for path in Path(f"/proc/{number}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(path))
+    return found
+
+
+@pytest.mark.parametrize("command", ["cp d :", "sync d :", "sync --watch d :"])
+@pytest.mark.parametrize("has_writer", [False, True])
+def test_interrupt_ends_a_wait_for_patterns(
+    vost: Vost, tmp_path: Path, here: Path, pipe: Path, command: str, has_writer: bool
+) -> None:
+    (here / "d").mkdir()
+    process = vost.start(*command.split(), "--exclude-from", "pipe")
+    with pipe.open("wb") if has_writer else nullcontext():
+        opened(process, pipe)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out, err) == (130, b"", b"\nAborted!\n")
+    assert sorted(os.listdir(tmp_path)) == ["here"]
+
+
+def test_patterns_come_through_a_named_pipe(vost: Vost, here: Path, pipe: Path) -> None:
+    for name in ("a", "b", "c", "\udcff"):
+        (here / "d" / name).parent.mkdir(exist_ok=True)
+        (here / "d" / name).touch()
+    process = vost.start("cp", "d/", ":", "--exclude-from", "pipe")
+    pipe.write_bytes(b"# b\r\n\r\n  a \n\xff")
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, err) == (0, b"")
+    assert vost("ls") == "b\nc\n"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import asyncclick as click
 
 import vost
-from vost.cli import output
+from vost.cli import output, streams
 from vost.cli.arguments import parse_target
 from vost.cli.creating import existing_or_new
 from vost.cli.errors import Failure
@@ -73,7 +74,7 @@ class Excludes:
         if self.gitignore:
             raise Failure(f"--gitignore only applies when {verb} from disk to repo")
 
-    def read(self) -> vost.ExcludeFilter | None:
+    async def read(self) -> vost.ExcludeFilter | None:
         """Return the filter, its file read anew; ``None``: nothing is left out.
 
         What comes through a pipe comes once: that filter stays.
@@ -85,12 +86,25 @@ class Excludes:
             return self._kept[0]
         if not (self.patterns or self.file is not None or self.gitignore):
             return None
-        found = vost.ExcludeFilter(
-            patterns=self.patterns, exclude_from=self.file, gitignore=self.gitignore
-        )
-        if self.file is not None and not os.path.isfile(self.file):
-            self._kept.append(found)
-        return found
+        if self.file is None or os.path.isfile(self.file) or os.path.isdir(self.file):
+            return vost.ExcludeFilter(
+                patterns=self.patterns, exclude_from=self.file, gitignore=self.gitignore
+            )
+        patterns = [*self.patterns, *await _piped_patterns(self.file)]
+        self._kept.append(vost.ExcludeFilter(patterns=patterns, gitignore=self.gitignore))
+        return self._kept[0]
+
+
+async def _piped_patterns(local_path: str) -> list[str]:
+    """Read the patterns that come through a pipe, as the library reads them from a file.
+
+    Opening it there would wait for a writer, and Ctrl-C would not end that.
+    """
+    async with aclosing(streams.pipe_chunks(local_path)) as chunks:
+        data = b"".join([chunk async for chunk in chunks])
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
+    lines = [line.strip() for line in text]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def exclude_options(function: F) -> F:

@@ -43,7 +43,7 @@ async def watch_and_sync(session: Session, syncing: Syncing, debounce: int) -> N
     writing = syncing.writing
     check_repository(session, writing)
     local, place = syncing.source.path, place_of(syncing.dest)
-    syncing.excludes.read()
+    await syncing.excludes.read()
     check_local_directory(local)
     async with store_for(session, writing, syncing.dest, syncing.branch, dry_run=False) as store:
         await Resolver(store, syncing.branch).writable(syncing.dest)

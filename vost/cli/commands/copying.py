@@ -197,7 +197,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
     dest, writing = copying.dest, copying.writing
     check_repository(session, writing)
     place = writable_path(dest.path) if normal_path(dest.path) else ""
-    exclude = copying.excludes.read()
+    exclude = await copying.excludes.read()
     found = await local_sources(copying, session.path)
     output.warn(found.warnings)
     if not found.paths:

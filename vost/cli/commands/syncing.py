@@ -226,7 +226,7 @@ async def sync_once(
         StaleSnapshotError: If the branch has advanced.
     """
     check_local_directory(syncing.source.path)
-    exclude = syncing.excludes.read()
+    exclude = await syncing.excludes.read()
     fs = await resolver.writable(syncing.dest)
     return await syncing.writing.tagging(fs).sync_in(
         syncing.source.path,
@@ -246,7 +246,7 @@ async def _sync_in(session: Session, syncing: Syncing) -> None:
     writing = syncing.writing
     check_repository(session, writing)
     place = place_of(syncing.dest)
-    syncing.excludes.read()
+    await syncing.excludes.read()
     check_local_directory(syncing.source.path)
     async with store_for(
         session, writing, syncing.dest, syncing.branch, dry_run=syncing.dry_run
