@@ -274,6 +274,25 @@ def test_error_in_the_middle_of_an_answer_cuts_it_off(parser: str) -> None:
     assert not answer.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.parametrize("pieces", [[b"part", b"", b"last"], [b"all"], [b""], [b"part", b""]])
+def test_old_clients_get_no_chunks(parser: str, pieces: list[bytes]) -> None:
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number, piece in enumerate(pieces, 1):
+            more = number < len(pieces)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    with Running(app) as server:
+        answer = server.exchange(b"GET /a HTTP/1.0\r\n\r\n")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"chunked" not in head.lower()
+        assert b"connection: close" in head.lower()
+        assert body == b"".join(pieces)
+        assert b"chunked" in server.exchange(GET.replace(b"Host", b"Connection: close\r\nHost"))
+    assert not [line for line in server.shown_lines if "ERROR" in line]
+
+
 def test_stop_lets_an_answer_finish() -> None:
     begun, go_on = threading.Event(), threading.Event()
 

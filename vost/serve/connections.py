@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+    from vost.serve.asgi import Message, Scope
+
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
 except ImportError:
@@ -185,6 +187,25 @@ class _Guard:
     def on_message_complete(self) -> None:
         self._was_used = True
         super().on_message_complete()  # type: ignore[misc]
+
+    def send_without_chunks(self, scope: Scope, message: Message) -> None:
+        """Let an answer without a length end where its connection ends: HTTP/1.0 knows no chunks.
+
+        Source: RFC 9112 section 6.1. h11 does it by itself.
+
+        Args:
+            scope: The request.
+            message: A part of the answer, before it is sent.
+        """
+        cycle = self.cycle
+        if not self._counts or cycle is None or cycle.scope is not scope:
+            return
+        if message["type"] == "http.response.start":
+            cycle.chunked_encoding = False
+        else:
+            # uvicorn compares the length that was said with what is sent; none was.
+            is_end = not message.get("more_body", False)
+            cycle.expected_content_length = len(message.get("body", b"")) if is_end else sys.maxsize
 
     def resume_writing(self) -> None:
         self._was_drained = True

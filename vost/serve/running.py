@@ -282,12 +282,18 @@ class _Answer:
         size: The bytes of its body.
     """
 
-    __slots__ = ("_connection", "_has_body", "_send", "size", "status")
+    __slots__ = (
+        *("_connection", "_ends_by_closing", "_has_body", "_is_old", "_scope", "_send"),
+        *("size", "status"),
+    )
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._connection = scope["state"][CONNECTION]
+        self._scope = scope
         self._has_body = scope["method"] != "HEAD"
+        self._is_old = self._has_body and scope["http_version"] == "1.0"
+        self._ends_by_closing = False
         self.status = 0
         self.size = 0
 
@@ -295,9 +301,19 @@ class _Answer:
         """Send a part of it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._ends_by_closing = self._is_old and _has_no_length(message)
+        if self._ends_by_closing:
+            self._connection.send_without_chunks(self._scope, message)
         await self._send(message)
         if self._has_body and not self._connection.is_lost:
             self.size += len(message.get("body", b""))
+
+
+def _has_no_length(start: Message) -> bool:
+    """Tell whether an answer has a body of a length that nobody knows."""
+    return start["status"] not in (204, 304) and not any(
+        name.lower() == b"content-length" for name, _ in start["headers"]
+    )
 
 
 def _client(scope: Scope) -> str:
