@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import vost
 from tests.serve.conftest import FILES
 from tests.support.asgi import request
 from vost.serve import files
@@ -74,3 +75,14 @@ async def test_the_limit_on_sizes_goes_for_blobs_too(store):
 async def test_a_directory_of_that_name_is_served_where_it_does_not_collide(store):
     await (await store.branches["main"]).write("_/x/y", b"mine")
     assert (await request(files(store, "main"), "/_/x/y")).body == b"mine"
+
+
+async def test_a_tag_of_what_is_no_commit_is_in_nobodys_way(tmp_path):
+    async with await vost.GitStore.open(tmp_path / "r.git") as store:
+        fs = await (await store.branches["main"]).write("a", b"content")
+        oid = await fs.object_hash("a")
+        (tmp_path / "r.git" / "refs" / "tags" / "of-a-blob").write_text(f"{oid}\n")
+        app = files(store, all_refs=True)
+        assert (await request(app, f"/_/blobs/{oid}")).body == b"content"
+        assert (await request(app, "/of-a-blob")).text == "Unknown ref: of-a-blob"
+        assert (await request(app, "/main/a")).body == b"content"

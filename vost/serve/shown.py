@@ -165,11 +165,21 @@ class AllRefs:
 
     async def snapshots(self) -> list[vost.FS]:
         """Return the snapshots of all branches and tags."""
-        return [*await self._store.branches.values(), *await self._store.tags.values()]
+        return [
+            *await self._commits(self._store.branches),
+            *await self._commits(self._store.tags),
+        ]
 
     async def names(self) -> tuple[list[str], list[str]]:
         """Return the names of all branches and of all tags, sorted."""
         return sorted(await self._store.branches.keys()), sorted(await self._store.tags.keys())
+
+    async def _commits(self, refs: vost.RefDict) -> list[vost.FS]:
+        try:
+            return await refs.values()
+        except ValueError:  # some tag is of something that is no commit
+            found = [await self._get(refs, name) for name in await refs.keys()]
+            return [fs for fs in found if fs is not None]
 
     @staticmethod
     async def _get(refs: vost.RefDict, name: str) -> vost.FS | None:
