@@ -110,6 +110,17 @@ def test_the_base_path_is_in_the_banner_and_in_links(repo):
             assert server.get("/hello.txt")[0] == 404
 
 
+def test_the_url_of_the_banner_can_be_opened(repo):
+    with serving(repo, "serve", "--base-path", "./my data//\u00fc") as server:
+        assert server.banner.endswith(f":{server.port}/my%20data/%C3%BC/")
+        assert server.get("/my%20data/%C3%BC/hello.txt")[2] == b"hello\n"
+
+
+def test_a_limit_that_is_no_number_is_refused(repo):
+    for limit in ("nan", "inf", "-1", "x"):
+        assert repo.attempt("serve", "--max-file-size", limit).code == 2
+
+
 def test_options_decide_about_caches_and_sizes(repo):
     with serving(repo, "serve", "--max-age", "60", "--max-file-size", "0.000004") as server:
         status, headers, body = server.get("/data/x.txt")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import asyncclick as click
 
@@ -94,12 +96,13 @@ async def serve_command(
             no_cache=no_cache,
             immutable=immutable,
             max_age=max_age,
-            max_file_size=math.floor(max_file_size * _MEBIBYTE) or None,
+            max_file_size=_bytes_of(max_file_size),
             upstream=upstream or None,
             page=not no_page,
         )
         mode = "multi-ref" if name is None else _mode(name, filters)
-        path = "".join(f"{part}/" for part in base_path.split("/") if part)
+        parts = [part for part in base_path.split("/") if part not in ("", ".")]
+        path = "".join(f"{quote(os.fsencode(part))}/" for part in parts)
         banner = f"Serving {output.printable(session.path)} ({mode})"
         await run_server(app, server, banner, path=path, on_url=_show if open_browser else None)
 
@@ -116,6 +119,13 @@ async def _checked(
     await resolver.snapshot()
     name = filters.ref or await resolver.branch_name()
     return name, replace(filters, path=await resolver.filter_path())
+
+
+def _bytes_of(mebibytes: float) -> int | None:
+    """Return the limit in bytes; ``None``: there is none."""
+    if not math.isfinite(mebibytes):
+        raise click.BadParameter("it has to be a number", param_hint="'--max-file-size'")
+    return max(1, math.floor(mebibytes * _MEBIBYTE)) if mebibytes else None
 
 
 def _mode(name: str, filters: Filters) -> str:
