@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.asgi import request
 from vost.serve import files
 from vost.serve.conditions import entity_tag, is_unchanged, range_applies
+from vost.serve.targets import headers_of
 
 TAG = '"abc-json"'
 JSON = {"Accept": "application/json"}
@@ -105,3 +106,10 @@ async def test_the_condition_comes_before_the_range(store):
     tag = (await request(app, "/hello.txt"))["etag"]
     reply = await request(app, "/hello.txt", {"If-None-Match": tag, "Range": "bytes=0-1"})
     assert reply.status == 304
+
+
+def test_a_list_may_come_in_several_lines():
+    lines = [(b"accept", b"*/*"), (b"if-none-match", b'"x"'), (b"if-none-match", b'W/"y"')]
+    headers = headers_of({"type": "http", "headers": lines})
+    assert headers["if-none-match"] == '"x", W/"y"'
+    assert headers["accept"] == "*/*"

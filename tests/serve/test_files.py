@@ -242,6 +242,28 @@ async def test_caches_are_told_what_the_options_say(store):
         assert ("cache-control" in missing) is bool(options.get("no_cache"))
 
 
+@pytest.mark.parametrize(
+    "target, headers, method, status",
+    [
+        ("/missing", {}, "GET", 404),
+        ("/missing", {"Accept": "text/html"}, "GET", 404),
+        ("/hello.txt", {}, "POST", 405),
+        ("/hello.txt", {}, "OPTIONS", 204),
+        ("/big.bin", {}, "GET", 413),
+        ("/hello.txt", {"Range": "bytes=99-"}, "GET", 416),
+        ("/hello.txt", {"If-None-Match": "*"}, "GET", 304),
+        ("/hello.txt?archive=nope", {}, "GET", 400),
+        ("/hello.txt?archive=zip", {}, "HEAD", 200),
+        (f"/_/blobs/{'0' * 40}", {}, "GET", 302),
+    ],
+)
+async def test_no_cache_holds_for_every_answer(store, target, headers, method, status):
+    app = files(store, "main", no_cache=True, max_file_size=10, upstream="http://other")
+    reply = await request(app, target, headers, method)
+    assert reply.status == status
+    assert reply["cache-control"] == "no-store"
+
+
 async def test_files_beyond_the_limit_are_refused_and_directories_are_not(store):
     app = files(store, "main", max_file_size=10)
     for headers in ({}, JSON):

@@ -41,7 +41,10 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._ ()+,=@-]")
 
 def common_fields(options: FileOptions) -> Fields:
     """Return the fields that every answer has, whatever its status."""
-    return [NO_SNIFFING, *(_CORS if options.cors else ())]
+    fields = [NO_SNIFFING]
+    if options.no_cache:
+        fields.append((b"cache-control", options.cache_control.encode("ascii")))
+    return [*fields, *(_CORS if options.cors else ())]
 
 
 @lru_cache(1024)

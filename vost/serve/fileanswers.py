@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 from vost.serve import filebodies
 from vost.serve.conditions import is_unchanged, range_applies
+from vost.serve.entities import SMALL_FILE
 from vost.serve.fields import BY_ACCEPT, BY_ENCODING, SANDBOX, Fields, attachment, text_field
 from vost.serve.filebodies import BytesAnswer, StreamAnswer, parts_answer, text_answer
 from vost.serve.mediatypes import is_compressible, media_type, runs_in_browsers
@@ -87,7 +89,9 @@ class FileAnswers:
         compressed = (
             compressible and not ranges and accepts_gzip(asked.headers.get("accept-encoding"))
         )
-        tag = f'"{entity.hash}-gzip"' if compressed else f'"{entity.hash}"'
+        tag = f'"{entity.hash}"'
+        if compressed:
+            tag = _gzip_tag(tag)
         fields = self._fields(tag, compressible=compressible)
         if self.has_it(asked.headers, tag):
             return BytesAnswer(b"", fields, 304)
@@ -127,9 +131,47 @@ class FileAnswers:
             return BytesAnswer(b"", fields, 304)
         return BytesAnswer(body, [*fields, text_field(b"content-type", kind)])
 
-    def unchanged(self, headers: Headers, tag: str) -> Response | None:
-        """Return the answer to a client that has what it asks for; ``None``: it has not."""
-        return BytesAnswer(b"", self._fields(tag), 304) if self.has_it(headers, tag) else None
+    async def listing(
+        self, headers: Headers, body: bytes, kind: str, tag: str | None = None
+    ) -> Response:
+        """Return an answer that lists something, compressed where the client takes that.
+
+        Args:
+            headers: Those of the request.
+            body: The list.
+            kind: Its media type.
+            tag: Its entity tag, not compressed; ``None``: it has none.
+        """
+        is_compressed = len(body) >= SMALLEST_COMPRESSED and accepts_gzip(
+            headers.get("accept-encoding")
+        )
+        if tag is None:
+            fields = [self.cache_control, BY_ENCODING]
+        else:
+            fields = self._fields(_gzip_tag(tag) if is_compressed else tag, compressible=True)
+        fields.append(text_field(b"content-type", kind))
+        if is_compressed:
+            fields.append((b"content-encoding", b"gzip"))
+            body = await self._compressed_listing(body, tag)
+        return BytesAnswer(body, fields)
+
+    def unchanged(
+        self, headers: Headers, tag: str, *, compressible: bool = False
+    ) -> Response | None:
+        """Return the answer to a client that has what it asks for; ``None``: it has not.
+
+        Args:
+            headers: Those of the request.
+            tag: The entity tag, of what is not compressed.
+            compressible: Whether the client may have it compressed instead.
+        """
+        tags = [tag]
+        if compressible and accepts_gzip(headers.get("accept-encoding")):
+            tags.append(_gzip_tag(tag))
+        for own in tags:
+            if self.has_it(headers, own):
+                return BytesAnswer(b"", self._fields(own, compressible=compressible), 304)
+        return None
 
     @staticmethod
     def has_it(headers: Headers, tag: str) -> bool:
@@ -143,6 +185,17 @@ class FileAnswers:
             self.cache_control,
             BY_ENCODING if compressible else BY_ACCEPT,
         ]
+
+    async def _compressed_listing(self, body: bytes, tag: str | None) -> bytes:
+        if tag is None or len(body) > SMALL_FILE:
+            return await filebodies.gzip_bytes(body)
+        # The same tree may be listed with other links elsewhere: its text decides.
+        key = ("gzip", hashlib.sha256(body).digest())
+        known = self._entities.derived(key)
+        if known is None:
+            known = await filebodies.gzip_bytes(body)
+            self._entities.remember_derived(key, known)
+        return known
 
     async def _compressed(self, entity: Entity, small: bytes | None, fields: Fields) -> Response:
         fields.append((b"content-encoding", b"gzip"))
@@ -177,6 +230,11 @@ def _content_fields(asked: Asked, kind: str, content: bytes | None) -> Fields:
     if asked.download:
         fields.append(attachment(asked.name.rpartition("/")[2]))
     return fields
+
+
+def _gzip_tag(tag: str) -> str:
+    """Return the tag of the compressed form of something."""
+    return f'{tag[:-1]}-gzip"'
 
 
 def _is_unicode(content: bytes | None) -> bool:

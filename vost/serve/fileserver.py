@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -17,10 +18,13 @@ from vost.serve.fileanswers import Asked, FileAnswers
 from vost.serve.filebodies import BytesAnswer, text_answer
 from vost.serve.lifespan import answer_other
 from vost.serve.negotiation import Form, form_of
+from vost.serve.presence import require_repository
 from vost.serve.shown import AllRefs, NothingShownError, OneRef, earlier
 from vost.serve.targets import headers_of, target_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.responses import Response
 
     import vost
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from vost.serve.entities import Entity
     from vost.serve.options import FileOptions
     from vost.serve.page.pages import Page
+    from vost.serve.representations import Item
     from vost.serve.shown import Place
     from vost.serve.targets import RequestTarget
 
@@ -62,6 +67,9 @@ class FileServer:
             await answer_other(scope, receive, send)
             return
         answer = await self._answer(scope)
+        if self._options.no_cache:  # said once, of whatever it is
+            kept = [field for field in answer.raw_headers if field[0] != b"cache-control"]
+            answer.raw_headers = kept
         answer.raw_headers.extend(self._common)
         await answer(scope, receive, send)
 
@@ -82,6 +90,7 @@ class FileServer:
         try:
             answer = await self._found(target, asked, form)
         except NothingShownError as error:
+            await require_repository(self._store)
             answer = self._missing(str(error))
         if form is Form.PAGE and answer.status_code in (400, 404, 413):
             return await (await self._pages()).error(target, asked, answer)
@@ -132,21 +141,21 @@ class FileServer:
         self, target: RequestTarget, asked: Asked, form: Form, place: Place, entity: Entity
     ) -> Response:
         tag = entity_tag(entity.hash, form.value, place.ref)
-        unchanged = self._files.unchanged(asked.headers, tag)
+        unchanged = self._files.unchanged(asked.headers, tag, compressible=True)
         if unchanged is not None:
             return unchanged
         key = (tag, target.base, place.path, place.segment, place.at)
         body = self._entities.derived(key)
         if body is None:
             items = await representations.items_of(place.fs, place.path)
-            if form is Form.JSON:
-                body = representations.directory_json(place, items)
-            else:
-                body = representations.directory_html(target, place, items)
+            make = partial(_listing, form, target, place, items)
+            # Long ones take longer than other clients are to wait.
+            is_long = len(items) > representations.MANY
+            body = await run_in_threadpool(make) if is_long else make()
             if len(body) <= _LARGEST_REMEMBERED:
                 self._entities.remember_derived(key, body)
         kind = _JSON if form is Form.JSON else _HTML
-        return self._files.described(asked.headers, body, tag, kind)
+        return await self._files.listing(asked.headers, body, kind, tag)
 
     def _file_json(self, asked: Asked, place: Place, entity: Entity) -> Response:
         body = representations.json_bytes(
@@ -163,16 +172,17 @@ class FileServer:
 
     async def _refs(self, target: RequestTarget, asked: Asked, form: Form) -> Response:
         assert self._all is not None
+        branches, tags = await self._all.names()
+        if not branches and not tags:
+            await require_repository(self._store)
         if form is Form.PAGE:
             return await (await self._pages()).refs(target, asked)
-        branches, tags = await self._all.names()
         if form is Form.JSON:
             body = representations.json_bytes({"branches": branches, "tags": tags})
         else:
             body = representations.refs_html(target, branches, tags)
-        kind = (_JSON if form is Form.JSON else _HTML).encode()
-        fields = [(b"content-type", kind), self._files.cache_control, (b"vary", b"Accept")]
-        return BytesAnswer(body, fields)
+        kind = _JSON if form is Form.JSON else _HTML
+        return await self._files.listing(asked.headers, body, kind)
 
     async def _pages(self) -> Page:
         """Return what makes pages; programs never need it, so that it is made late."""
@@ -185,6 +195,12 @@ class FileServer:
 
         return Page(self._store, self._options, self._shown, self._entities, self._files)
 
-    def _missing(self, text: str) -> Response:
-        fields = [self._files.cache_control] if self._options.no_cache else []
-        return text_answer(404, text, [*fields, (b"vary", b"Accept")])
+    @staticmethod
+    def _missing(text: str) -> Response:
+        return text_answer(404, text, [(b"vary", b"Accept")])
+
+
+def _listing(form: Form, target: RequestTarget, place: Place, items: Sequence[Item]) -> bytes:
+    if form is Form.JSON:
+        return representations.directory_json(place, items)
+    return representations.directory_html(target, place, items)

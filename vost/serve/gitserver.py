@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from vost.serve.answers import respond
 from vost.serve.lifespan import answer_other
+from vost.serve.presence import require_repository
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -58,7 +59,9 @@ class StoreBackend:
 
     async def advertise(self, protocol: int) -> bytes:
         """Return the refs."""
-        return await self._store.advertise_refs(protocol=protocol)
+        refs = await self._store.advertise_refs(protocol=protocol)
+        await require_repository(self._store)
+        return refs
 
     def upload_pack(
         self, request: bytes, protocol: int, *, gzipped: bool

@@ -6,12 +6,17 @@ import json
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from starlette.concurrency import run_in_threadpool
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import vost
     from vost.serve.shown import Place
     from vost.serve.targets import RequestTarget
+
+MANY = 500
+"""More entries than these are not dealt with on the event loop."""
 
 
 class Item(NamedTuple):
@@ -34,8 +39,14 @@ class Item(NamedTuple):
 
 async def items_of(fs: vost.FS, path: str) -> list[Item]:
     """Return the entries of a directory, sorted by name."""
-    listing = await fs.entries(path or None, details=True)
-    return sorted(map(item_of, listing.entries))
+    entries = (await fs.entries(path or None, details=True)).entries
+    if len(entries) > MANY:
+        return await run_in_threadpool(_items, entries)
+    return _items(entries)
+
+
+def _items(entries: Iterable[vost.PathInfo]) -> list[Item]:
+    return sorted(map(item_of, entries))
 
 
 def item_of(info: vost.PathInfo) -> Item:
@@ -62,27 +73,29 @@ def text_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def directory_json(place: Place, items: Iterable[Item]) -> bytes:
+def directory_json(place: Place, items: Sequence[Item]) -> bytes:
     """Return the JSON of a directory."""
-    items = list(items)
-    return json_bytes(
-        {
-            "path": place.path,
-            "ref": place.ref,
-            "entries": [item.name for item in items],
-            "type": "directory",
-            "items": [
-                {
-                    "name": item.name,
-                    "type": item.kind,
-                    "size": item.size,
-                    "hash": item.hash,
-                    "mode": item.mode,
-                }
-                for item in items
-            ],
-        }
+    head = json_bytes({"path": place.path, "ref": place.ref})[:-1]
+    names = _json_array([item.name for item in items])
+    described = _json_array(
+        [
+            {
+                "name": item.name,
+                "type": item.kind,
+                "size": item.size,
+                "hash": item.hash,
+                "mode": item.mode,
+            }
+            for item in items
+        ]
     )
+    return b'%s, "entries": %s, "type": "directory", "items": %s}' % (head, names, described)
+
+
+def _json_array(values: Sequence[object]) -> bytes:
+    """Return values as JSON, made bit by bit: the encoder lets no other thread run meanwhile."""
+    parts = [json_bytes(values[at : at + MANY])[1:-1] for at in range(0, len(values), MANY)]
+    return b"[%s]" % b", ".join(parts)
 
 
 def directory_html(target: RequestTarget, place: Place, items: Iterable[Item]) -> bytes:

@@ -76,8 +76,15 @@ def target_of(scope: Scope, base_path: str) -> RequestTarget | None:
 
 
 def headers_of(scope: Scope) -> Headers:
-    """Return the headers of a request."""
-    return Headers(scope=scope)
+    """Return the headers of a request, those that came in several lines as one list each.
+
+    Source: RFC 9110 section 5.3.
+    """
+    fields = scope["headers"]
+    joined: dict[bytes, bytes] = {}
+    for name, value in fields:
+        joined[name] = joined[name] + b", " + value if name in joined else value
+    return Headers(raw=list(joined.items()) if len(joined) < len(fields) else fields)
 
 
 def _decoded_path(scope: Scope) -> str:
