@@ -301,6 +301,18 @@ BROKEN = archives.tar(archives.file("f", b"x" * 5000))[:2000]
         ("untar x", BROKEN, "Not a valid tar archive: 'f': unexpected end of data (in x)"),
         ("untar x", archives.tar(), "Tar archive contains no files: x"),
         ("unzip x", archives.zipped(), "Zip file contains no files: x"),
+        (
+            "untar x",
+            archives.tar(archives.file(".git/config"), archives.file(".git/HEAD")),
+            "Tar archive contains no files: x (left out: Git never stores a path with '.git' in "
+            "it: .git/config; and 1 more)",
+        ),
+        (
+            "unzip x",
+            archives.zipped(("d/.GIT/config", b"")),
+            "Zip file contains no files: x (left out: Git never stores a path with '.git' in it: "
+            "d/.GIT/config)",
+        ),
         ("untar x", archives.tar(archives.file("../e")), "Unsafe member name in x: '../e'"),
         ("untar x", archives.tar(archives.file("a//b")), "Unsafe member name in x: 'a//b'"),
         ("untar x -m {bad}", TAR, "Unknown placeholder {bad} in commit message"),

@@ -105,8 +105,16 @@ def import_archive(
             import_tar(found, compression, members, check, report)
     if not members.files:
         what = "Zip file" if family == ZIP else "Tar archive"
-        raise ArchiveError(f"{what} contains no files: {members.archive}")
+        raise ArchiveError(f"{what} contains no files: {members.archive}{_reason(members)}")
     return members.warnings
+
+
+def _reason(members: Members) -> str:
+    """Return why an archive contains nothing that can be imported; ``""``: it is empty."""
+    if not members.warnings:
+        return ""
+    more = len(members.warnings) - 1
+    return f" ({members.warnings[0].error}{f'; and {more} more' if more else ''})"
 
 
 def _import_zip(
