@@ -83,7 +83,7 @@ def test_files_beside_submodules_and_of_old_modes_are_printed(
     rows = [(b"100664", b"old", blob), (b"160000", b"sub", "12" * 20)]
     commit_tree(repository, store_tree(repository, rows))
     assert vost("cat", "old") == "content"
-    assert vost.fails("cat", "sub") == "File not found: sub"
+    assert vost.fails("cat", "sub") == "Is a submodule: sub"
 
 
 def test_damaged_file_is_an_error(vost: Vost, filled: FS, repository: Path) -> None:

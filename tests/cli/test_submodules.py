@@ -1,4 +1,4 @@
-"""Copies onto submodules: nothing loses one by accident (contract D10, D20)."""
+"""Submodules: nothing loses one by accident, and nothing reads one (contract D10, D20)."""
 
 from __future__ import annotations
 
@@ -164,3 +164,21 @@ def test_a_directory_on_disk_without_files_takes_no_place(
     vost("sync", "d", ":")
     del entries["a.txt"]
     assert listed(repository, git) == entries | {"g": "blob"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["cat", "SUB"], ["hash", ":SUB"], ["cmp", "f", ":SUB"], ["sync", ":SUB", "out"]],
+    ids=["cat", "hash", "cmp", "sync"],
+)
+@pytest.mark.parametrize("path", ["sub", "lib/inner"])
+def test_what_cannot_be_read_is_said_to_be_a_submodule(
+    vost: Vost, submodule: str, here: Path, arguments: list[str], path: str
+) -> None:
+    code = 2 if arguments[0] == "cmp" else 1
+    ran = vost.attempt(*(text.replace("SUB", path) for text in arguments))
+    assert (ran.code, ran.out, ran.err) == (code, "", f"Error: Is a submodule: {path}\n")
+    assert not (here / "out").exists()
+    ran = vost.attempt(*(text.replace("SUB", f"{path}/x") for text in arguments))
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.endswith(f"not found{' in repo' * (arguments[0] == 'sync')}: {path}/x\n")

@@ -57,6 +57,19 @@ async def matches(fs: vost.FS, pattern: str, *, submodules: bool = False) -> lis
     return found
 
 
+async def absent(fs: vost.FS, path: str, noun: str) -> Failure:
+    """Return the error for a path that cannot be read; a submodule is there, but not its content.
+
+    Args:
+        fs: The snapshot.
+        path: The path, in its normal form.
+        noun: What it was to be: ``File not found``.
+    """
+    if await is_submodule(fs, path):
+        return Failure(f"Is a submodule: {path}")
+    return Failure(f"{noun}: {path}")
+
+
 async def is_submodule(fs: vost.FS, path: str) -> bool:
     """Tell whether a submodule is at a path in its normal form."""
     try:

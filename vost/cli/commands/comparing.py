@@ -15,6 +15,7 @@ from vost.cli import output, streams
 from vost.cli.arguments import Target, file_path, normal_path, parse_target
 from vost.cli.completing import any_paths, refs_and_paths
 from vost.cli.errors import TROUBLE, Failure, failure_of
+from vost.cli.globbing import absent
 from vost.cli.options import (
     branch_option,
     filter_options,
@@ -161,7 +162,7 @@ async def _stored_id(fs: vost.FS, path: str) -> str:
     try:
         found = await fs.stat(path)
     except (vost.PathNotFoundError, vost.PathNotDirectoryError):
-        raise Failure(f"File not found: {path}") from None
+        raise await absent(fs, path, "File not found") from None
     if found.file_type is vost.FileType.TREE:
         raise Failure(f"Is a directory: {path}")
     return found.hash

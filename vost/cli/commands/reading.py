@@ -11,6 +11,7 @@ from vost.cli import output, streams
 from vost.cli.arguments import file_path, normal_path
 from vost.cli.completing import refs_and_paths, repository_paths
 from vost.cli.errors import Failure
+from vost.cli.globbing import absent
 from vost.cli.options import (
     branch_option,
     filter_options,
@@ -90,7 +91,7 @@ async def _described(fs: vost.FS, path: str) -> dict[str, str]:
     try:
         oid, kind = await fs.object_hash(path), await fs.file_type(path)
     except (vost.PathNotFoundError, vost.PathNotDirectoryError):
-        raise Failure(f"Path not found: {path}") from None
+        raise await absent(fs, path, "Path not found") from None
     return {"hash": oid, "type": "tree" if kind is vost.FileType.TREE else "blob", "path": path}
 
 
@@ -103,4 +104,4 @@ async def _print(fs: vost.FS, path: str) -> None:
     except vost.PathIsDirectoryError:
         raise Failure(f"{path} is a directory, not a file") from None
     except (vost.PathNotFoundError, vost.PathNotDirectoryError):
-        raise Failure(f"File not found: {path}") from None
+        raise await absent(fs, path, "File not found") from None

@@ -25,6 +25,7 @@ from vost.cli.copies import (
 )
 from vost.cli.creating import once_more
 from vost.cli.errors import Failure
+from vost.cli.globbing import absent
 from vost.cli.options import (
     branch_option,
     dry_run_option,
@@ -278,7 +279,7 @@ async def _source(resolver: Resolver, source: Target) -> tuple[vost.FS, str]:
     path = normal_path(source.path)
     fs = await resolver.snapshot(source.ref or "", source.back)
     if not await fs.exists(path):
-        raise Failure(f"Path not found in repo: {path}")
+        raise await absent(fs, path, "Path not found in repo")
     if not await fs.is_dir(path):
         raise Failure(f"Not a directory: {path}")
     return fs, path
