@@ -51,3 +51,19 @@ def test_pattern_matches_the_files_of_a_work_tree(vost: Vost, here: Path, git: G
     (here / "wt/f").touch()
     assert vost("-r", "wt", "cp", "wt/f*", ":") == ""
     assert vost("-r", "wt", "ls") == "f\n"
+    ran = vost.attempt("-r", "wt", "cp", "wt/", ":")
+    assert ran.err.startswith("WARNING: wt/.git: Left out: ")
+
+
+@pytest.mark.parametrize("command", ["cp ./ :", "cp {here}/ :", "sync . :", "cp . :d"])
+@pytest.mark.parametrize("name", ["r.git", "deep/r.git", "deep/../r.git/"])
+def test_new_repository_in_what_is_copied_is_called_by_its_name(
+    vost: Vost, here: Path, command: str, name: str
+) -> None:
+    (here / "f").touch()
+    (here / "deep").mkdir()
+    typed = command.format(here=here).split()
+    first = vost.attempt("-r", name, *typed)
+    assert (first.code, first.out) == (0, "")
+    assert first.err.endswith("/r.git: Left out: it is the repository itself\n")
+    assert vost.attempt("-r", name, *typed).err == first.err

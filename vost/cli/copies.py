@@ -211,6 +211,23 @@ async def store_for(
         yield store
 
 
+def name_new_repository(report: vost.ChangeReport | None, store: vost.GitStore, path: str) -> None:
+    """Call a repository by its name in what a copy warns of: a new one gets it afterwards.
+
+    Args:
+        report: What the copy says.
+        store: What was copied to.
+        path: Where the repository is, as typed.
+    """
+    if report is None or store.git_dir is None or store.git_dir.exists():
+        return
+    own, temporary = os.path.basename(os.path.abspath(path)), store.git_dir.name
+    for number, warning in enumerate(report.warnings):
+        directory, slash, name = warning.path.rpartition("/")
+        if name == temporary:
+            report.warnings[number] = vost.ChangeError(directory + slash + own, warning.error)
+
+
 @asynccontextmanager
 async def errors_shown(earlier: Sequence[vost.ChangeError] = ()) -> AsyncIterator[None]:
     """Show all errors of a copy that ignores them, if everything failed.

@@ -20,6 +20,7 @@ from vost.cli.copies import (
     errors_shown,
     exclude_options,
     is_same_branch,
+    name_new_repository,
     read_targets,
     show_troubles,
     store_for,
@@ -238,6 +239,7 @@ async def _copy_in(session: Session, copying: Copying) -> None:
 
         with progress_bar(session) as progress:
             done = await until_current(attempt)
+    name_new_repository(done.changes, store, session.path)
     _report_in(session, copying, found, done, place, exact=exact)
 
 

@@ -18,6 +18,7 @@ from vost.cli.copies import (
     errors_shown,
     exclude_options,
     is_same_branch,
+    name_new_repository,
     read_targets,
     show_troubles,
     store_for,
@@ -265,6 +266,7 @@ async def _sync_in(session: Session, syncing: Syncing) -> None:
                     progress=progress,
                 )
             )
+    name_new_repository(done.changes, store, session.path)
     if syncing.dry_run:
         print_plan(whole_paths(done.changes, place), syncing.output_format)
     else:
