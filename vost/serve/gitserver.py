@@ -141,7 +141,7 @@ class GitServer:
     async def _upload(self, scope: Scope, receive: Receive) -> ASGIApp | None:
         headers = dict(scope["headers"])
         if headers.get(b"content-type") != f"application/x-{UPLOAD}-request".encode():
-            raise _Refused(415, f"Content-Type has to be application/x-{UPLOAD}-request")
+            raise _Refused(400, f"Content-Type has to be application/x-{UPLOAD}-request")
         encoding = headers.get(b"content-encoding", b"identity").lower()
         if encoding not in {b"identity", b"gzip", b"x-gzip"}:
             raise _Refused(415, "Content-Encoding has to be gzip", (b"accept-encoding", b"gzip"))
