@@ -372,3 +372,8 @@ async def test_an_earlier_commit_of_what_is_shown_can_be_seen(store):
         for at in (other.commit_hash, tagged.tree_hash, "0" * 40, "main", tagged.commit_hash[:9]):
             reply = await request(app, f"{prefix}/hello.txt?at={at}")
             assert (reply.status, reply.text) == (404, f"Not in the history of main: {at}")
+
+
+async def test_errors_are_in_the_charset_that_they_say(store):
+    reply = await request(files(store, "main"), "/bad%ff%c3%bc")
+    assert (reply.status, reply.text) == (404, "Not found: bad\ufffd\u00fc")

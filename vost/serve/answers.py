@@ -23,10 +23,10 @@ async def respond(
         scope: The ASGI scope of the request.
         send: Sends the answer's messages.
         status: HTTP status.
-        text: The body; what is not Unicode in it goes out as the bytes that it stands for.
+        text: The body.
         headers: Further headers, names in lower case.
     """
-    body = text.encode("utf-8", "surrogateescape")
+    body = utf8(text.encode("utf-8", "surrogateescape"))
     fields = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode("ascii")),
@@ -35,3 +35,11 @@ async def respond(
     ]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def utf8(data: bytes) -> bytes:
+    """Return text in UTF-8, with replacement characters for what is not, as names may be.
+
+    Clients that were told of UTF-8 may fail over anything else.
+    """
+    return data.decode("utf-8", "replace").encode()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from vost.serve.answers import utf8
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
@@ -58,11 +60,21 @@ def text_answer(status: int, text: str, fields: Fields | None = None) -> BytesAn
 
     Args:
         status: HTTP status.
-        text: What it says; names that are not UTF-8 go out as the bytes that they are.
+        text: What it says; names that are not UTF-8 stay the bytes that they are.
         fields: Further headers.
     """
     kind = (b"content-type", b"text/plain; charset=utf-8")
     return BytesAnswer(text.encode("utf-8", "surrogateescape"), [kind, *(fields or ())], status)
+
+
+def in_utf8(answer: Response) -> Response:
+    """Return an answer of plain text with what is not UTF-8 in it replaced."""
+    body = bytes(answer.body)
+    text = utf8(body)
+    if text == body:
+        return answer
+    kept = [field for field in answer.raw_headers if field[0] != b"content-length"]
+    return BytesAnswer(text, kept, answer.status_code)
 
 
 class StreamAnswer(StreamingResponse):

@@ -15,7 +15,7 @@ from vost.serve.downloads import archive_answer
 from vost.serve.entities import Entities
 from vost.serve.fields import METHODS, common_fields
 from vost.serve.fileanswers import Asked, FileAnswers
-from vost.serve.filebodies import BytesAnswer, text_answer
+from vost.serve.filebodies import BytesAnswer, in_utf8, text_answer
 from vost.serve.lifespan import answer_other
 from vost.serve.negotiation import Form, form_of
 from vost.serve.presence import require_repository
@@ -92,9 +92,11 @@ class FileServer:
         except NothingShownError as error:
             await require_repository(self._store)
             answer = self._missing(str(error))
-        if form is Form.PAGE and answer.status_code in (400, 404, 413):
+        if answer.status_code not in (400, 404, 413):
+            return answer
+        if form is Form.PAGE:
             return await (await self._pages()).error(target, asked, answer)
-        return answer
+        return in_utf8(answer)
 
     async def _found(self, target: RequestTarget, asked: Asked, form: Form) -> Response:
         if target.path.startswith(BLOBS):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
+from vost.serve.answers import utf8
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -68,11 +70,6 @@ def json_bytes(value: object) -> bytes:
         return json.dumps(value).encode()
 
 
-def text_bytes(text: str) -> bytes:
-    """Return text in UTF-8; names that never were UTF-8 as the bytes that they are."""
-    return text.encode("utf-8", "surrogateescape")
-
-
 def directory_json(place: Place, items: Sequence[Item]) -> bytes:
     """Return the JSON of a directory."""
     head = json_bytes({"path": place.path, "ref": place.ref})[:-1]
@@ -121,10 +118,11 @@ def _list(links: Iterable[tuple[str, str]]) -> str:
 
 
 def _document(title: str, body: str) -> bytes:
-    return text_bytes(
+    text = (
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         f"<title>{_text(title)}</title></head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+    return utf8(text.encode("utf-8", "surrogateescape"))
 
 
 def _text(text: str) -> str:
