@@ -249,6 +249,20 @@ def test_what_is_no_request_is_answered_with_400(parser: str, sent: bytes) -> No
         assert server.shown_lines == [] or "Traceback" not in "".join(server.shown_lines)
 
 
+@pytest.mark.parametrize("method", ["FOO", "get", "BREW-COFFEE"])
+def test_methods_that_nobody_knows_are_not_allowed(parser: str, method: str) -> None:
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        headers = [(b"allow", b"GET, HEAD, OPTIONS"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 405, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    with Running(app, QUICK) as server:
+        answer = server.exchange(GET.replace(b"GET", method.encode()))
+    assert status_of(answer) == 405
+    assert b"\r\nallow: GET, HEAD, OPTIONS\r\n" in answer
+
+
 def test_error_before_the_answer_is_a_500_and_one_line_in_the_log() -> None:
     async def app(scope, receive, send):
         assert scope["type"] == "http"

@@ -7,6 +7,7 @@ request.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -37,6 +38,10 @@ _TOLD = 64
 _LONGEST_PIPELINE = 32
 # httptools cuts off longer ones without a word: it has 16 bits for positions in them.
 _LONGEST_TARGET = 65_000
+_LONGEST_METHOD = 64
+_REQUEST_LINE = re.compile(rb"[A-Za-z][A-Za-z_-]* [/*]")
+_UNKNOWN_METHOD = "HttpParserInvalidMethodError"  # of httptools, which need not be there
+_MORE_FIELDS = {405: ("allow: GET, HEAD, OPTIONS",), 503: ("retry-after: 5",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class _Guard:
         self._counts = hasattr(self, "parser")
         self._unused = 0
         self._was_used = False
+        self._first = b""
         self._lingers_until: float | None = None
         # The answer on its way to the client.
         self._unsent = 0
@@ -146,6 +152,7 @@ class _Guard:
             if self._unused > _LINGER_BYTES:
                 self.transport.abort()
             return
+        self._first = data[:_LONGEST_METHOD] if self.is_idle and not self._is_in_head else b""
         super().data_received(data)  # type: ignore[misc]
         if self.transport.is_closing() or self._lingers_until is not None:
             return
@@ -216,6 +223,9 @@ class _Guard:
         error = sys.exc_info()[1]
         if error is not None and isinstance(error.__context__, _RefusedError):
             self._refuse(*error.__context__.args)
+        elif type(error).__name__ == _UNKNOWN_METHOD and _REQUEST_LINE.match(self._first):
+            # httptools knows a list of methods only. h11 has the application answer.
+            self._refuse(405, "Method not allowed")
         else:
             # h11 may know better: 431 for a head that is too large.
             self._refuse(getattr(error, "error_status_hint", 400), msg)
@@ -273,7 +283,7 @@ class _Guard:
             "content-type: text/plain; charset=utf-8",
             f"content-length: {len(body)}",
             "x-content-type-options: nosniff",
-            *(("retry-after: 5",) if status == 503 else ()),
+            *_MORE_FIELDS.get(status, ()),
             "connection: close",
         )
         self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
