@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MEBIBYTE = 1 << 20
 _SMALL_TARGET = 3.0
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
-_LATENCY = re.compile(r"(50|99)%\s+([0-9.]+)(us|ms|s)\n")
+_LATENCY = re.compile(r"(50|99)%\s+([0-9.]+)(us|ms|s)\s")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _NGINX = """
 {user}

@@ -76,6 +76,7 @@ FOREIGN = {
     "mfusepy": ("vost.mount",),
     "starlette": ("vost.serve",),
     "uvicorn": ("vost.cli", "vost.serve"),
+    "uvloop": ("vost.cli",),
     "fsspec": ("vost.fsspec",),
     "zarr": ("vost.zarr",),
     # The seam wakes coroutines from other threads: on a running trio only, by trio's own means.

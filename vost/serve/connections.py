@@ -214,6 +214,10 @@ class _Guard:
             is_end = not message.get("more_body", False)
             cycle.expected_content_length = len(message.get("body", b"")) if is_end else sys.maxsize
 
+    def on_response_complete(self) -> None:
+        self.transport.flush()  # type: ignore[attr-defined]
+        super().on_response_complete()  # type: ignore[misc]
+
     def resume_writing(self) -> None:
         self._was_drained = True
         super().resume_writing()  # type: ignore[misc]

@@ -38,27 +38,28 @@ class JoiningTransport:
     def write(self, data: bytes) -> None:
         """Send bytes, at the latest in the loop's next turn."""
         if not self._kept and len(data) < _AT_ONCE:
-            self._call_soon(self._flush)
+            self._call_soon(self.flush)
         self._kept.append(data)
         self._size += len(data)
         if self._size >= _AT_ONCE:
-            self._flush()
+            self.flush()
 
     def write_eof(self) -> None:
         """Send what is kept, and the end."""
-        self._flush()
+        self.flush()
         self._transport.write_eof()
 
     def close(self) -> None:
         """Send what is kept, and close."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be sent."""
         return self._transport.get_write_buffer_size() + self._size
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what is kept."""
         if self._kept:
             data = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
             self._kept.clear()
