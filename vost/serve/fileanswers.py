@@ -16,7 +16,8 @@ from vost.serve.negotiation import accepts_gzip
 from vost.serve.ranges import Span, UnsatisfiableRangeError, parse_ranges
 
 if TYPE_CHECKING:
-    from starlette.datastructures import Headers
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
     import vost
@@ -38,7 +39,7 @@ class Asked(NamedTuple):
     """
 
     method: str
-    headers: Headers
+    headers: Mapping[str, str]
     name: str
     download: bool = False
 
@@ -117,7 +118,7 @@ class FileAnswers:
         whole = Span(0, entity.size)
         return StreamAnswer(lambda: self._read(entity, whole), fields, entity.size)
 
-    def described(self, headers: Headers, body: bytes, tag: str, kind: str) -> Response:
+    def described(self, headers: Mapping[str, str], body: bytes, tag: str, kind: str) -> Response:
         """Return an answer about something, that is in memory.
 
         Args:
@@ -132,7 +133,7 @@ class FileAnswers:
         return BytesAnswer(body, [*fields, text_field(b"content-type", kind)])
 
     async def listing(
-        self, headers: Headers, body: bytes, kind: str, tag: str | None = None
+        self, headers: Mapping[str, str], body: bytes, kind: str, tag: str | None = None
     ) -> Response:
         """Return an answer that lists something, compressed where the client takes that.
 
@@ -156,7 +157,7 @@ class FileAnswers:
         return BytesAnswer(body, fields)
 
     def unchanged(
-        self, headers: Headers, tag: str, *, compressible: bool = False
+        self, headers: Mapping[str, str], tag: str, *, compressible: bool = False
     ) -> Response | None:
         """Return the answer to a client that has what it asks for; ``None``: it has not.
 
@@ -174,7 +175,7 @@ class FileAnswers:
         return None
 
     @staticmethod
-    def has_it(headers: Headers, tag: str) -> bool:
+    def has_it(headers: Mapping[str, str], tag: str) -> bool:
         """Tell whether a client says that it has what a tag stands for."""
         known = headers.get("if-none-match")
         return known is not None and is_unchanged(known, tag)

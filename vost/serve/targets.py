@@ -7,17 +7,18 @@ one, whatever it looks like. The rules are those of RFC 3986.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
-
-from starlette.datastructures import Headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import Scope
+    from vost.serve.asgi import Scope
 
 _MOST_FIELDS = 20
+_LONGEST_REMEMBERED = 400
+"""Bytes of a target up to which it is remembered what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,20 @@ def target_of(scope: Scope, base_path: str) -> RequestTarget | None:
         scope: The ASGI scope of the request.
         base_path: Decoded, without slashes at the ends; ``""``: none.
     """
-    segments = _segments(_decoded_path(scope))
-    mount = _segments(str(scope.get("root_path", "")))
+    path = scope.get("raw_path")
+    # Optional in ASGI; some servers have it, against the rules, with the query.
+    given = str(scope["path"]) if path is None else bytes(path).partition(b"?")[0]
+    parts = (given, str(scope.get("root_path", "")), bytes(scope.get("query_string", b"")))
+    if len(parts[0]) + len(parts[2]) <= _LONGEST_REMEMBERED:
+        return _remembered(*parts, base_path)
+    return _target(*parts, base_path)
+
+
+def _target(
+    path: bytes | str, root_path: str, query: bytes, base_path: str
+) -> RequestTarget | None:
+    segments = _segments(path if isinstance(path, str) else _decoded(path))
+    mount = _segments(root_path)
     # A server may hand over the whole path or, behind a proxy that cuts it, what is below.
     if segments[: len(mount)] == mount:
         segments = segments[len(mount) :]
@@ -71,27 +84,26 @@ def target_of(scope: Scope, base_path: str) -> RequestTarget | None:
     return RequestTarget(
         path="/".join(segments[len(base) :]),
         base=f"/{encode('/'.join(prefix))}" if prefix else "",
-        query=_query(scope.get("query_string", b"")),
+        query=_query(query),
     )
 
 
-def headers_of(scope: Scope) -> Headers:
-    """Return the headers of a request, those that came in several lines as one list each.
+_remembered = lru_cache(4096)(_target)
 
-    Source: RFC 9110 section 5.3.
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of a request by their names in lower case.
+
+    Those that came in several lines are one list each. Source: RFC 9110 section 5.3.
     """
-    fields = scope["headers"]
-    joined: dict[bytes, bytes] = {}
-    for name, value in fields:
-        joined[name] = joined[name] + b", " + value if name in joined else value
-    return Headers(raw=list(joined.items()) if len(joined) < len(fields) else fields)
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
 
 
-def _decoded_path(scope: Scope) -> str:
-    raw = scope.get("raw_path")
-    if raw is None:  # optional in ASGI
-        return str(scope["path"])
-    path = bytes(raw).partition(b"?")[0]
+def _decoded(path: bytes) -> str:
     if not path.startswith(b"/"):  # the absolute form (RFC 9112 section 3.2.2)
         scheme, colon, rest = path.partition(b"://")
         if colon and scheme.lower() in (b"http", b"https"):
