@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 from tests.support.localtrees import Link, Program, make_tree
@@ -28,6 +30,11 @@ def fill(store: GitStore, here: Path) -> FS:
     store.tags["v1"] = main
     store.branches["dev"] = main
     make_tree(here, LOCAL)
+    # Younger than any commit of a test: an older file counts as unchanged (contract 1.11), and
+    # whether a commit comes in the next second is a matter of luck.
+    in_an_hour = time.time() + 3600
+    for path in here.rglob("*"):
+        os.utime(path, (in_an_hour, in_an_hour), follow_symlinks=False)
     return main
 
 
