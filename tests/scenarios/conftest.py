@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "damages(what): a scenario after which git fsck has something to complain about"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the storage in memory under asyncio alone, unless ``VOST_EVERY_COMBINATION`` is set.
+
+    Faces lie above the seam and storages below it: each pair of them is not more than each of both.
+    """
+    if os.environ.get("VOST_EVERY_COMBINATION"):
+        return
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        face = parameters.get("anyio_backend", ("asyncio",))[0]
+        is_extra = parameters.get("storage") == "memory" and face != "asyncio"
+        (dropped if is_extra else kept).append(item)
+    if dropped:
+        items[:] = kept
+        config.hook.pytest_deselected(items=dropped)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
