@@ -11,7 +11,11 @@ from tests.serve.conftest import FILES
 from tests.support.asgi import request
 from tests.support.pages import Document
 from vost.serve import files
+from vost.serve.entities import Entities
+from vost.serve.options import FileOptions
 from vost.serve.page import filepage, listing
+from vost.serve.page.events import Events
+from vost.serve.shown import OneRef
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 POLICY = (
@@ -373,3 +377,6 @@ async def test_a_submodule_is_said_to_be_one(store, tmp_path, git):
         assert "sub, submodule" in page.one("main").text
         inner = await page_of(app, "/sub")
         assert f"commit {commit} of another repository" in inner.one("main").text
+        events = Events(made, OneRef(made, FileOptions(ref="main")), Entities())
+        # Else the page would take the first event for a change, and load again for ever.
+        assert (await events.state("main", "sub"))["state"] == inner.one("body")["data-state"]

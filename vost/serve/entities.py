@@ -93,6 +93,22 @@ class Entities:
             self._entities.put(key, known)
         return known
 
+    async def find_any(self, fs: vost.FS, path: str) -> Entity:
+        """Return what is at a path as ``find`` does, or the submodule, which ``find`` passes over.
+
+        Raises:
+            FileNotFoundError: If nothing is.
+            NotADirectoryError: If a parent of it is a file.
+            ValueError: If no path can be like that.
+        """
+        try:
+            return await self.find(fs, path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            submodule = await _submodule(fs, path)
+            if submodule is None:
+                raise
+            return submodule
+
     async def content(self, store: vost.GitStore, entity: Entity) -> bytes | None:
         """Return the content of a file; ``None`` if it is not small.
 
@@ -115,6 +131,17 @@ class Entities:
     def remember_derived(self, key: Hashable, data: bytes) -> None:
         """Remember what was made of a content."""
         self._contents.put(key, data, len(data) + 200)
+
+
+async def _submodule(fs: vost.FS, path: str) -> Entity | None:
+    """Return a submodule, which is nothing to everybody but those who list entries."""
+    try:
+        found = (await fs.entries(path, details=False)).entries
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    if len(found) != 1 or found[0].mode != _GITLINK or found[0].path != path:
+        return None
+    return Entity(found[0].hash, 0, _GITLINK, is_directory=True)
 
 
 _TREE = 0o040000

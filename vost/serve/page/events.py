@@ -88,7 +88,7 @@ class Events:
         if place is None or place.ref != ref or place.path != path:
             raise NothingShownError(f"Unknown ref: {ref}")
         try:
-            entity = (await self._entities.find(place.fs, path)).hash
+            entity = (await self._entities.find_any(place.fs, path)).hash
         except (FileNotFoundError, NotADirectoryError, ValueError):
             entity = ""
         return {"commit": place.fs.commit_hash, "state": entity}

@@ -10,7 +10,6 @@ from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
 
 from vost.serve.conditions import entity_tag
-from vost.serve.entities import Entity
 from vost.serve.fields import BY_ENCODING, text_field
 from vost.serve.fileanswers import SMALLEST_COMPRESSED
 from vost.serve.filebodies import BytesAnswer, gzip_bytes
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     import vost
-    from vost.serve.entities import Entities
+    from vost.serve.entities import Entities, Entity
     from vost.serve.fields import Fields
     from vost.serve.fileanswers import Asked, FileAnswers
     from vost.serve.options import FileOptions
@@ -171,23 +170,11 @@ class Page:
 
     async def _entity(self, look: Look) -> Entity | None:
         try:
-            return await self._entities.find(look.place.fs, look.place.path)
+            return await self._entities.find_any(look.place.fs, look.place.path)
         except (FileNotFoundError, NotADirectoryError, ValueError):
-            submodule = await self._submodule(look.place)
-            if submodule is None and look.view not in _VIEWS:
+            if look.view not in _VIEWS:
                 raise NothingShownError(f"Not found: {look.place.path}") from None
-            return submodule  # or of something that was there once
-
-    @staticmethod
-    async def _submodule(place: Place) -> Entity | None:
-        """Return a submodule, which is nothing to everybody but those who list entries."""
-        try:
-            found = (await place.fs.entries(place.path, details=False)).entries
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return None
-        if len(found) != 1 or found[0].mode != _GITLINK or found[0].path != place.path:
-            return None
-        return Entity(found[0].hash, 0, _GITLINK, is_directory=True)
+            return None  # there is a history of something that was there once
 
     def _tag(self, look: Look, refs: tuple[list[str], list[str]]) -> str:
         """Return the tag of everything that a page depends on."""
