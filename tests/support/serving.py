@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import socket
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from blockbuster import blockbuster_ctx
 from vost.serve.running import AccessLog, Address, Limits, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -23,6 +23,33 @@ if TYPE_CHECKING:
 
 TIMEOUT = 20
 """Seconds after which a test is stuck."""
+
+
+class _Guarded:
+    """How many servers are watched, and the watch: they may end in another order than they began.
+
+    Each watch puts back what it found: two that overlap would leave one of them on for ever.
+    """
+
+    lock = threading.Lock()
+    servers = 0
+    watch = ExitStack()
+
+
+@contextmanager
+def _nothing_blocks() -> Iterator[None]:
+    """Make blocking calls on an event loop an error for the length of a block."""
+    with _Guarded.lock:
+        if not _Guarded.servers:
+            _Guarded.watch.enter_context(blockbuster_ctx(["vost"]))
+        _Guarded.servers += 1
+    try:
+        yield
+    finally:
+        with _Guarded.lock:
+            _Guarded.servers -= 1
+            if not _Guarded.servers:
+                _Guarded.watch.close()
 
 
 @dataclass(frozen=True)
@@ -134,7 +161,7 @@ class Running:
         try:
             path = None if self.log_file is None else str(self.log_file)
             log = AccessLog(self.shown.append, path, quiet=self.quiet)
-            with blockbuster_ctx(["vost"]):
+            with _nothing_blocks():
                 asyncio.run(self._run(log))
         except BaseException as error:
             self.failure = error
